@@ -21,6 +21,9 @@ Colour = tuple[int, int, int]
 # The colour of void in the palettes of Pascal VOC.
 VOID_COLOUR: Colour = (224, 224, 192)
 
+ClassTree = tuple[tuple[str, tuple[str, ...]], ...]
+"""What is above classes, with what lies right beneath it: classes, or others of these."""
+
 Number = TypeVar("Number", bound=np.generic)
 
 Labels = NDArray[np.uint8]
@@ -84,12 +87,14 @@ class Classes:
     """Names and colours of class ids 0..C-1.
 
     `guessed` says that nobody named them: their names are those of `name_of_value` or
-    `name_of_colour`, so that equal names mean equal values or colours in any data set.
+    `name_of_colour`, so that equal names mean equal values or colours in any data set. `tree` says
+    which classes belong together.
     """
 
     names: tuple[str, ...]
     palette: tuple[Colour, ...]
     guessed: bool = False
+    tree: ClassTree = ()
 
     def __post_init__(self) -> None:
         count = len(self.names)

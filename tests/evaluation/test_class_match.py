@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -125,3 +126,22 @@ def test_a_name_that_differs_in_letter_case_alone_is_pointed_out() -> None:
     assert "'Cow' may be the model's 'cow': write it so in the data's classes file" in notes
     with pytest.raises(ModelError, match=r"'Cow' is 'cow', 'Dog' is 'dog'"):
         match_classes(model, Classes.named(("background", "Cow", "Dog")))
+
+
+def test_finer_and_coarser_classes_meet_in_the_tree() -> None:
+    tree = (("moving", ("vehicle", "person")), ("vehicle", ("car", "bus")))
+    fine = Classes.named(("road", "car", "bus", "person"))
+    fine = replace(fine, tree=tree)
+    coarse = Classes.named(("road", "vehicle", "person"))
+    finer_model = match_classes(fine, coarse, by_tree=True)
+    assert finer_model.classes.names == ("road", "vehicle", "person")
+    assert finer_model.from_model[:4].tolist() == [0, 1, 1, 2]
+    assert finer_model.notes == ("counted by the tree: car as vehicle, bus as vehicle",)
+    assert finer_model.classes.tree == (("moving", ("vehicle", "person")),)
+    finer_data = match_classes(coarse, fine, by_tree=True)
+    assert finer_data.from_data[:4].tolist() == [0, 1, 1, 2]
+    coarsest = match_classes(fine, Classes.named(("road", "moving")), by_tree=True)
+    assert coarsest.from_model[:4].tolist() == [0, 1, 1, 1]
+    both = Classes.named(("road", "vehicle", "car"))
+    assert match_classes(fine, both, by_tree=True).classes.names == ("road", "car")
+    assert match_classes(fine, coarse).classes.names == ("road", "person")

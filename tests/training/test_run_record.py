@@ -146,6 +146,7 @@ def test_a_run_of_an_earlier_version_can_be_resumed(tmp_path: Path) -> None:
         "one_size": False,
         "bands": None,
         "value_range": "percentile",
+        "tree_weight": 0.0,
         "mlflow": False,
         "wandb": False,
     }

@@ -29,6 +29,7 @@ READ_AS_TRAINED = OptionSource(
         "skip_unpaired",
         "skip_broken",
         "merge",
+        "tree",
         "drop",
     ),
     unset=True,

@@ -88,6 +88,12 @@ def _class_table(evaluation: "Evaluation") -> Table:
     classes = zip(evaluation.classes.names, evaluation.iou_intervals, figures, strict=True)
     for name, interval, (iou, *others) in classes:
         table.add_row(name, _format(iou), _format_interval(interval), *map(_format, others))
+    parents = evaluation.parents
+    if parents:
+        table.add_section()
+    for row in parents:
+        own = (row.precision, row.recall, row.dice)
+        table.add_row(row.name, _format(row.iou), "", *map(_format, own))
     return table
 
 

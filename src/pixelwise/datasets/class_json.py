@@ -6,6 +6,9 @@ from typing import Any
 from pixelwise.classes import VOID, Classes
 from pixelwise.datasets.class_entries import COLUMNS, ClassEntry, parse_colour
 
+TREE = "tree"
+"""Of classes.json, what holds the classes' tree."""
+
 _BLACK = (0, 0, 0)
 _FIRST_KEYS = ("title", "label", "name", "id")
 # Where the JSON of tools has its list: nnU-Net, Supervisely, YOLO, COCO.
@@ -22,6 +25,7 @@ def parse_json(text: str) -> list[ClassEntry]:
     for key in _LIST_KEYS:
         if isinstance(content.get(key), dict | list):
             return parse_json(json.dumps(content[key]))
+    content.pop(TREE, None)  # which is read by itself
     return _parse_mapping(content)
 
 

@@ -3,11 +3,12 @@ refused.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from pixelwise.classes import Classes
+from pixelwise.classes import Classes, ClassTree
 from pixelwise.datasets.class_files import DeclaredClasses
+from pixelwise.datasets.class_tree import check_members, parse_tree, prune_tree, read_tree
 from pixelwise.datasets.find_encoding import find_encoding
 from pixelwise.datasets.groups import find_groups
 from pixelwise.datasets.issues import Issue, raise_first
@@ -146,7 +147,22 @@ def open_index(index: Index, options: DataOptions) -> DataSet:
         issues=tolerated,
     )
     dataset = merge_classes(dataset, options.merge, options.drop)
+    dataset = replace(
+        dataset, classes=replace(dataset.classes, tree=_find_tree(index, dataset, options))
+    )
     return cut_blocks(dataset, options) if one_picture else dataset
+
+
+def _find_tree(index: Index, dataset: DataSet, options: DataOptions) -> ClassTree:
+    """That of the options, else of the classes file, of which merged and dropped classes are no
+    part.
+    """
+    names = dataset.classes.names
+    tree = parse_tree(options.tree) or read_tree(index.declared.source)
+    if not options.tree and (options.merge or options.drop):
+        return prune_tree(tree, names)
+    check_members(tree, names)
+    return tree
 
 
 def _describe_issues(index: Index) -> Iterator[str]:

@@ -103,6 +103,11 @@ class DataOptions:
     drop: tuple[str, ...] = option((), own=True, metavar="CLASS")
     """Read a class as void; repeat it for several."""
 
+    tree: tuple[str, ...] = option((), own=True, metavar="NAME=CLASS,...")
+    """Classes that belong together, such as vehicle=car,bus: they are scored as one too, and data
+    that knows vehicles alone can be scored. Repeat it for more; by default as classes.json says.
+    """
+
     hold_out: bool = option(True)
     """Hold out missing splits; False leaves the splits as they are on disk."""
 
@@ -113,7 +118,7 @@ class DataOptions:
         return cls(**values)
 
     def __post_init__(self) -> None:
-        for name in ("val_images", "merge", "drop"):
+        for name in ("val_images", "merge", "drop", "tree"):
             object.__setattr__(self, name, tuple(getattr(self, name)))  # JSON has lists
         if not 0 < self.val_fraction < 0.5:
             raise ConfigError(

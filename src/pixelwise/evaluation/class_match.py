@@ -9,12 +9,14 @@ import numpy as np
 from pixelwise.classes import (
     VOID,
     Classes,
+    ClassTree,
     Colour,
     colour_of_name,
     is_named_by_value,
     name_of_colour,
     voc_colormap,
 )
+from pixelwise.datasets.class_tree import find_members, prune_tree
 from pixelwise.datasets.types import Pair, first
 from pixelwise.errors import ImageError, ModelError
 from pixelwise.io.channels import Mask
@@ -74,25 +76,48 @@ class ClassMatch:
         return void_invalid(truth, valid)
 
 
-def match_classes(model: Classes, data: Classes, *, model_name: str = "model") -> ClassMatch:
-    """The classes that both have; all else is void. Raises ModelError where these are fewer than
-    two, and as `names_for_data`.
+def match_classes(
+    model: Classes, data: Classes, *, model_name: str = "model", by_tree: bool = False
+) -> ClassMatch:
+    """The classes that both have; all else is void. With `by_tree` those of one side that the other
+    knows as what is above them, in the tree of either, are that: several of the model's ids may
+    then be one. Raises ModelError where classes are fewer than two, and as `names_for_data`.
     """
-    model_names = names_for_data(model, data, model_name=model_name)
-    shared = tuple(name for name in data.names if name in model_names)
+    renamed = names_for_data(model, data, model_name=model_name)
+    model_names = renamed
+    data_names = data.names
+    tree = data.tree or model.tree
+    if by_tree:
+        model_names, data_names = _meet_in_tree(tree, model_names, data_names)
+    shared = tuple(dict.fromkeys(name for name in data_names if name in model_names))
     if len(shared) < _FEWEST:
         raise _too_few_error(model, data, shared, model_name)
     # The data's colours: pages show prediction and truth alike.
-    palette = tuple(data.palette[data.names.index(name)] for name in shared)
+    palette = tuple(data.palette[data_names.index(name)] for name in shared)
     return ClassMatch(
-        Classes(shared, palette, data.guessed),
-        from_data=_lookup_table(data.names, shared),
+        Classes(shared, palette, data.guessed, prune_tree(tree, shared)),
+        from_data=_lookup_table(data_names, shared),
         from_model=_lookup_table(model_names, shared),
         notes=(
-            *_describe_renamed(model.names, model_names),
-            *_describe_unshared(model_names, data),
+            *_describe_renamed(model.names, renamed),
+            *_describe_met(renamed, model_names, data.names, data_names),
+            *_describe_unshared(model_names, data_names),
         ),
     )
+
+
+def _meet_in_tree(
+    tree: ClassTree, model_names: tuple[str, ...], data_names: tuple[str, ...]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The names of both sides, with what is above them where the other side knows that alone."""
+    for parent, members in find_members(tree).items():
+        in_model = any(name in members for name in model_names)
+        in_data = any(name in members for name in data_names)
+        if parent in data_names and parent not in model_names and not in_data:
+            model_names = tuple(parent if name in members else name for name in model_names)
+        elif parent in model_names and parent not in data_names and not in_model:
+            data_names = tuple(parent if name in members else name for name in data_names)
+    return model_names, data_names
 
 
 def names_for_data(model: Classes, data: Classes, *, model_name: str = "model") -> tuple[str, ...]:
@@ -230,9 +255,22 @@ def _describe_renamed(names: tuple[str, ...], renamed: tuple[str, ...]) -> tuple
     return (f"matched by their colours: {first(changes)}",) if changes else ()
 
 
-def _describe_unshared(model_names: tuple[str, ...], data: Classes) -> tuple[str, ...]:
-    unknown = [name for name in data.names if name not in model_names]
-    extra = [name for name in model_names if name not in data.names]
+def _describe_met(
+    names: tuple[str, ...], met: tuple[str, ...], data: tuple[str, ...], data_met: tuple[str, ...]
+) -> tuple[str, ...]:
+    changes = [
+        f"{name} as {parent}"
+        for name, parent in (*zip(names, met, strict=True), *zip(data, data_met, strict=True))
+        if name != parent
+    ]
+    return (f"counted by the tree: {first(changes)}",) if changes else ()
+
+
+def _describe_unshared(
+    model_names: tuple[str, ...], data_names: tuple[str, ...]
+) -> tuple[str, ...]:
+    unknown = [name for name in data_names if name not in model_names]
+    extra = [name for name in model_names if name not in data_names]
     notes = []
     if unknown:
         notes.append(f"the model does not know {', '.join(unknown)}: their pixels are void")

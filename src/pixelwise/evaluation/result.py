@@ -22,6 +22,7 @@ from pixelwise.metrics.calibration import Reliability
 from pixelwise.metrics.confusion import ConfusionMatrix, Counts, Scores, json_number
 from pixelwise.metrics.error_analysis import BySize, NearBorders
 from pixelwise.metrics.object_matching import ObjectScores
+from pixelwise.metrics.tree_scores import ParentScore, score_parents
 from pixelwise.reports.score_summary import ScoreSummary
 
 # Pixels by class that the JSON file holds of each image, for `compare`.
@@ -147,6 +148,11 @@ class Evaluation:
         """What was left out, and why."""
         return self.class_match.notes
 
+    @property
+    def parents(self) -> list[ParentScore]:
+        """The figures of what is above the classes in their tree."""
+        return score_parents(self.scores, self.classes.names, self.classes.tree)
+
     def summary(self) -> ScoreSummary:
         """What a page tells of it."""
         metrics = self.metrics
@@ -163,6 +169,7 @@ class Evaluation:
             iou_intervals=self.iou_intervals,
             by_image=self.by_image,
             objects=metrics.objects,
+            parents=tuple(self.parents),
         )
 
     def as_dict(self) -> dict[str, object]:
@@ -175,6 +182,7 @@ class Evaluation:
             **self.scores.as_dict(names),
             **self.metrics.as_dict(names),
             **self._objects_as_dict(),
+            **self._tree_as_dict(),
             "mean_iou_95": [json_number(bound) for bound in self.mean_iou_interval],
             "iou_95": {
                 name: [json_number(bound) for bound in bounds] for name, bounds in intervals
@@ -185,6 +193,10 @@ class Evaluation:
             "split": self.split,
             "notes": list(self.notes),
         }
+
+    def _tree_as_dict(self) -> dict[str, object]:
+        parents = {row.name: row.as_dict() for row in self.parents}
+        return {"tree": parents} if parents else {}
 
     def _objects_as_dict(self) -> dict[str, object]:
         objects = self.metrics.objects

@@ -174,7 +174,7 @@ def log_class_match(
     """The classes that count, logged with those that do not. Raises ModelError as
     `match_classes`.
     """
-    classes = match_classes(model, dataset.classes)
+    classes = match_classes(model, dataset.classes, by_tree=True)
     progress.log(f"scoring the {len(pairs)} images of {split}")
     for note in classes.notes:
         progress.log(note)

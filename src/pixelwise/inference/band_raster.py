@@ -88,7 +88,8 @@ class BandRaster(RasterPicture):
 
     @property
     def _kind(self) -> np.dtype[Any]:
-        return np.dtype(self.dataset.dtypes[self._numbers[0] - 1])
+        kind: np.dtype[Any] = np.dtype(self.dataset.dtypes[self._numbers[0] - 1])
+        return kind
 
     @cached_property
     def _numbers(self) -> Sequence[int]:

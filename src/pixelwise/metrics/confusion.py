@@ -146,6 +146,18 @@ class Scores:
         """
         return safe_divide(self._hits, self._truth)
 
+    def joined(self, groups: Sequence[Sequence[int]]) -> "Scores":
+        """The figures with the classes of each group as one, in their order. Raises ValueError
+        where a class is in none or in two.
+        """
+        if sorted(label for group in groups for label in group) != list(range(len(self.counts))):
+            raise ValueError("each class must be in one group")
+        table = np.zeros((len(groups), len(self.counts)), np.int64)
+        for row, group in zip(table, groups, strict=True):
+            row[list(group)] = 1
+        counts = np.column_stack([table @ self._inner @ table.T, table @ self.counts[:, -1]])
+        return Scores(counts, self.images, self.void_fraction)
+
     @property
     def mean_iou(self) -> float:
         """Mean of `iou` over the classes that occur."""

@@ -80,7 +80,8 @@ class Header:
         palette = tuple(tuple(colour) for colour in raw["classes"]["palette"])
         names = tuple(raw["classes"]["names"])
         # Files of earlier versions do not say whether their classes were guessed.
-        classes = Classes(names, palette, bool(raw["classes"].get("guessed", False)))
+        tree = tuple((name, tuple(members)) for name, members in raw["classes"].get("tree", ()))
+        classes = Classes(names, palette, bool(raw["classes"].get("guessed", False)), tree)
         training = raw["training"]
         if not isinstance(training, dict) or not isinstance(training.get("reading", {}), dict):
             raise TypeError("what it says of the training is no table")

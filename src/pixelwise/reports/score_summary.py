@@ -10,6 +10,7 @@ from pixelwise.metrics.calibration import Reliability
 from pixelwise.metrics.confusion import Figures, Scores, nan_mean, safe_divide
 from pixelwise.metrics.error_analysis import BySize, NearBorders
 from pixelwise.metrics.object_matching import ObjectScores
+from pixelwise.metrics.tree_scores import ParentScore
 from pixelwise.reports.charts import render_confusion_matrix, render_reliability
 from pixelwise.reports.render import format_percent
 
@@ -46,6 +47,7 @@ class ScoreSummary:
     iou_intervals: tuple[tuple[float, float], ...] = ()
     by_image: tuple[tuple[str, float], ...] = field(default=())
     objects: ObjectScores | None = None
+    parents: tuple[ParentScore, ...] = ()
 
     def tiles(self) -> list[Figure]:
         """The figures to see first."""

@@ -122,6 +122,11 @@ class OptimOptions:
     class_weights: Literal["none", "inverse_log", "median"] = option("none")
     """Weights of the classes in the cross-entropy, from their shares of the pixels."""
 
+    tree_weight: float = option(0.0, valid=_NOT_NEGATIVE)
+    """Weight of the loss at each level of the classes' tree, where there is one, beside that of the
+    classes.
+    """
+
     label_smoothing: float = option(0.0, valid=_BELOW_ONE)
     """Label smoothing of the cross-entropy."""
 

@@ -57,6 +57,7 @@ from pixelwise.training.precision import StepTrial, try_steps
 from pixelwise.training.pseudo_labels import PseudoLabels
 from pixelwise.training.session import Loaders
 from pixelwise.training.training_context import TrainingContext
+from pixelwise.training.tree_loss import add_levels, find_levels
 
 # Up to this stride an encoder sees edges and colours, which photos of all kinds share.
 EARLY_STRIDE = 4
@@ -185,7 +186,7 @@ def make_plan(
         rule,
         picture_sizes,
         make_loaders(samples, val, picture_sizes, config, fabric),
-        _make_loss(train, config),
+        _make_loss(dataset, train, config),
         teacher,
         step_seconds,
     )
@@ -379,7 +380,7 @@ def _choose_precision(
     return config.with_options(precision=result.precision)
 
 
-def _make_loss(train: SplitStats, config: TrainConfig) -> Loss:
+def _make_loss(dataset: DataSet, train: SplitStats, config: TrainConfig) -> Loss:
     options = config.optim
     weight = class_weights(
         options.class_weights,
@@ -388,4 +389,8 @@ def _make_loss(train: SplitStats, config: TrainConfig) -> Loss:
     )
     if weight is not None:
         weight = weight.to(config.run.device)
-    return make_loss(options.loss, weight=weight, smoothing=options.label_smoothing)
+    loss = make_loss(options.loss, weight=weight, smoothing=options.label_smoothing)
+    levels = find_levels(dataset.classes)
+    if levels and options.tree_weight:
+        return add_levels(loss, options.loss, levels, options.tree_weight)
+    return loss

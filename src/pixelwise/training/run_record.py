@@ -55,6 +55,7 @@ EARLIER = {
     "frozen_stages": 0,
     "bands": None,
     "value_range": "percentile",
+    "tree_weight": 0.0,
     "one_size": False,
     "mlflow": False,
     "wandb": False,
