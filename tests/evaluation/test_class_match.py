@@ -137,7 +137,7 @@ def test_finer_and_coarser_classes_meet_in_the_tree() -> None:
     assert finer_model.classes.names == ("road", "vehicle", "person")
     assert finer_model.from_model[:4].tolist() == [0, 1, 1, 2]
     assert finer_model.notes == ("counted by the tree: car as vehicle, bus as vehicle",)
-    assert finer_model.classes.tree == (("moving", ("vehicle", "person")),)
+    assert finer_model.classes.tree == tree
     finer_data = match_classes(coarse, fine, by_tree=True)
     assert finer_data.from_data[:4].tolist() == [0, 1, 1, 2]
     coarsest = match_classes(fine, Classes.named(("road", "moving")), by_tree=True)
@@ -145,3 +145,6 @@ def test_finer_and_coarser_classes_meet_in_the_tree() -> None:
     both = Classes.named(("road", "vehicle", "car"))
     assert match_classes(fine, both, by_tree=True).classes.names == ("road", "car")
     assert match_classes(fine, coarse).classes.names == ("road", "person")
+    turned = replace(coarse, tree=(("car", ("moving",)),))
+    joined = match_classes(fine, turned, by_tree=True).classes.tree
+    assert joined == (*turned.tree, tree[0]), "without vehicle, which would make a circle"

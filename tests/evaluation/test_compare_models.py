@@ -1,6 +1,7 @@
 import json
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -107,3 +108,18 @@ def test_the_report_shows_the_images_on_which_the_models_differ_most_first(
     assert not any(
         isinstance(v, float) and math.isnan(v) for v in raw["behind"][0]["mean_iou"].values()
     )
+
+
+def test_models_of_finer_and_coarser_classes_meet_in_a_tree(shapes: Path) -> None:
+    fine = model()
+    fine.classes = replace(fine.classes, tree=(("cornered", ("square", "triangle")),))
+    coarse = model(("background", "circle", "cornered"))
+    found = compare([fine, coarse], shapes)
+    assert found.classes == ("background", "circle", "cornered")
+    assert any("square as cornered" in note for note in found.notes)
+    alone = pixelwise.evaluate(fine, shapes)
+    joined = alone.scores.joined([[0], [1], [2, 3]])
+    assert found.iou()[0][1:] == [pytest.approx(value, nan_ok=True) for value in joined.iou]
+    (row,) = alone.parents
+    assert row.iou == pytest.approx(joined.iou[2])
+    assert alone.as_dict()["tree"] == {"cornered": row.as_dict()}

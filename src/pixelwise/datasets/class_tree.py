@@ -114,3 +114,17 @@ def prune_tree(tree: ClassTree, names: Sequence[str]) -> ClassTree:
         if parent not in names
     }
     return tuple((parent, own) for parent, own in beneath.items() if len(own) > 1)
+
+
+def join_trees(*trees: ClassTree) -> ClassTree:
+    """All of them, but for what contradicts an earlier one."""
+    joined: ClassTree = ()
+    for tree in trees:
+        for parent, members in tree:
+            own = (*joined, (parent, members))
+            try:
+                check_tree(own)
+            except ConfigError:
+                continue
+            joined = own
+    return joined

@@ -16,7 +16,7 @@ from pixelwise.classes import (
     name_of_colour,
     voc_colormap,
 )
-from pixelwise.datasets.class_tree import find_members, prune_tree
+from pixelwise.datasets.class_tree import find_members, join_trees
 from pixelwise.datasets.types import Pair, first
 from pixelwise.errors import ImageError, ModelError
 from pixelwise.io.channels import Mask
@@ -86,7 +86,7 @@ def match_classes(
     renamed = names_for_data(model, data, model_name=model_name)
     model_names = renamed
     data_names = data.names
-    tree = data.tree or model.tree
+    tree = join_trees(data.tree, model.tree)
     if by_tree:
         model_names, data_names = _meet_in_tree(tree, model_names, data_names)
     shared = tuple(dict.fromkeys(name for name in data_names if name in model_names))
@@ -95,7 +95,7 @@ def match_classes(
     # The data's colours: pages show prediction and truth alike.
     palette = tuple(data.palette[data_names.index(name)] for name in shared)
     return ClassMatch(
-        Classes(shared, palette, data.guessed, prune_tree(tree, shared)),
+        Classes(shared, palette, data.guessed, tree),
         from_data=_lookup_table(data_names, shared),
         from_model=_lookup_table(model_names, shared),
         notes=(

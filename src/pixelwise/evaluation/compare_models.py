@@ -4,6 +4,7 @@ chance of the images.
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import torch
 from markupsafe import Markup
 
 from pixelwise.classes import Classes
+from pixelwise.datasets.class_tree import join_trees
 from pixelwise.datasets.open_dataset import open_dataset
 from pixelwise.datasets.types import DataOptions, DataSet
 from pixelwise.errors import ConfigError
@@ -172,18 +174,21 @@ class _SharedClassLabeller:
         dataset: DataSet,
     ) -> None:
         self.dataset = dataset
-        self.classes = _shared_classes(predictors, names, dataset.classes)
+        tree = join_trees(dataset.classes.tree, *(model.classes.tree for model in predictors))
+        data_classes = replace(dataset.classes, tree=tree)
+        self.classes = _shared_classes(predictors, names, data_classes)
         self.models = len(predictors)
         self.reading = ReadingSummary()
         self.notes = [
             f"{name}: {note}"
             for predictor, name in zip(predictors, names, strict=True)
-            for note in match_classes(predictor.classes, dataset.classes).notes
+            for note in match_classes(predictor.classes, data_classes, by_tree=True).notes
         ]
         self._predictors = predictors
-        self._data_match = match_classes(self.classes, dataset.classes)
+        self._data_match = match_classes(self.classes, data_classes, by_tree=True)
         self._tables = [
-            match_classes(predictor.classes, self.classes).from_model for predictor in predictors
+            match_classes(predictor.classes, self.classes, by_tree=True).from_model
+            for predictor in predictors
         ]
 
     def label(self, split: str, index: int) -> tuple[Array, Array, list[Array]]:
@@ -218,7 +223,8 @@ def _shared_classes(
 ) -> Classes:
     """Those of `classes` that all models know. Raises ModelError where none is left."""
     for predictor, name in zip(predictors, names, strict=True):
-        classes = match_classes(predictor.classes, classes, model_name=name).classes
+        match = match_classes(predictor.classes, classes, model_name=name, by_tree=True)
+        classes = match.classes
     return classes
 
 

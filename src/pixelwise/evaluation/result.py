@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from pixelwise.classes import VOID, Classes, read_labels
+from pixelwise.datasets.class_tree import prune_tree
 from pixelwise.evaluation.class_match import ClassMatch
 from pixelwise.inference.predictor import Result
 from pixelwise.io.atomic import write_text
@@ -151,7 +152,8 @@ class Evaluation:
     @property
     def parents(self) -> list[ParentScore]:
         """The figures of what is above the classes in their tree."""
-        return score_parents(self.scores, self.classes.names, self.classes.tree)
+        names = self.classes.names
+        return score_parents(self.scores, names, prune_tree(self.classes.tree, names))
 
     def summary(self) -> ScoreSummary:
         """What a page tells of it."""
