@@ -30,6 +30,7 @@ def test_a_run_folder_holds_what_the_contract_names(
         "report.html",
         "state",
     }
+    assert run._repr_png_() == (tmp_path / "run/curves.png").read_bytes()
     rows = read_history(tmp_path / "run/history.csv")
     assert [row.epoch for row in rows] == [1, 2]
     assert run.best.val_mean_iou == max(row.val_mean_iou for row in run.history)

@@ -53,6 +53,11 @@ class Run:
         score = f"validation mean IoU {self.best.val_mean_iou:.3f}" if self.history else "no epoch"
         return f"<Run {self.path}: {end} {len(self.history)} validations, {score}>"
 
+    def _repr_png_(self) -> bytes | None:
+        """The curves, which a notebook shows; None where they are gone."""
+        curves = self.path / "curves.png"
+        return curves.read_bytes() if curves.is_file() else None
+
     @property
     def best(self) -> Epoch:
         """The epoch whose weights are in `path`/model.safetensors."""
