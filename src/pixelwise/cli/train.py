@@ -71,7 +71,10 @@ Resume = Annotated[
     OptionSource(TrainConfig, unset=True),
     OptionSource(DataOptions, ("format", "mask_folder", "matte_threshold", "group"), panel=DATA),
     OptionSource(
-        DataOptions, ("skip_unpaired", "instances", "merge", "drop", "tree"), unset=True, panel=DATA
+        DataOptions,
+        ("skip_unpaired", "instances", "merge", "drop", "tree", "object_gap"),
+        unset=True,
+        panel=DATA,
     ),
 )
 def train(

@@ -22,6 +22,7 @@ from pixelwise.datasets.mask_issues import check_masks
 from pixelwise.datasets.mask_notes import describe_masks
 from pixelwise.datasets.mask_reader import LabelReader, MatteReader
 from pixelwise.datasets.merge_classes import merge_classes
+from pixelwise.datasets.object_gaps import cut_gaps
 from pixelwise.datasets.pair_stats import MaskSource
 from pixelwise.datasets.picture_blocks import cut_blocks, is_one_picture
 from pixelwise.datasets.scan_pairs import scan_pairs
@@ -150,6 +151,7 @@ def open_index(index: Index, options: DataOptions) -> DataSet:
     dataset = replace(
         dataset, classes=replace(dataset.classes, tree=_find_tree(index, dataset, options))
     )
+    dataset = cut_gaps(dataset, options.object_gap)
     return cut_blocks(dataset, options) if one_picture else dataset
 
 

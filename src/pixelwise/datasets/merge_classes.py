@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from pixelwise.classes import VOID, Classes
+from pixelwise.datasets.object_truth import Ids, read_objects
 from pixelwise.datasets.types import DataSet
 from pixelwise.errors import ConfigError
 from pixelwise.io.images import Array
@@ -24,6 +25,10 @@ class MergedLabels:
         """What its labels mean, by which measured masks are remembered."""
         inner = getattr(self.read_labels, "legend", "")
         return repr([type(self.read_labels).__name__, inner, self.table])
+
+    def objects(self, path: Path, /) -> Ids | None:
+        """The objects, whatever their classes became."""
+        return read_objects(self.read_labels, path)
 
     def __call__(self, path: Path) -> Array:
         """Labels (H, W) uint8."""

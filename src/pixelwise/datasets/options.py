@@ -33,6 +33,9 @@ FORMATS = (
     "webdataset",
 )
 
+MAX_GAP = 16
+"""Pixels by which objects that touch may be cut back."""
+
 Plane = Literal["axial", "coronal", "sagittal"]
 """In which volumes are cut into slices."""
 
@@ -103,6 +106,11 @@ class DataOptions:
     drop: tuple[str, ...] = option((), own=True, metavar="CLASS")
     """Read a class as void; repeat it for several."""
 
+    object_gap: int = option(0, own=True, metavar="PIXELS")
+    """Cut objects that touch back by so many pixels in the training masks, so that the network
+    leaves a gap between them; for data that tells objects apart.
+    """
+
     tree: tuple[str, ...] = option((), own=True, metavar="NAME=CLASS,...")
     """Classes that belong together, such as vehicle=car,bus: they are scored as one too, and data
     that knows vehicles alone can be scored. Repeat it for more; by default as classes.json says.
@@ -124,6 +132,10 @@ class DataOptions:
             raise ConfigError(
                 f"val_fraction {self.val_fraction}: choose a number above 0 and below 0.5, "
                 "such as 0.15"
+            )
+        if not 0 <= self.object_gap <= MAX_GAP:
+            raise ConfigError(
+                f"object_gap {self.object_gap}: choose 0 to {MAX_GAP} pixels, such as 1"
             )
         if not 1 <= self.matte_threshold <= 255:
             raise ConfigError(
