@@ -16,6 +16,7 @@ check: .venv/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/codespell README.md CONTRIBUTING.md GLOSSARY.md CHANGELOG.md SECURITY.md docs src tests benchmarks
 
 bench: .venv/dev
 	$(BIN)/pip install --quiet --constraint requirements.lock --editable ".[bench]"
