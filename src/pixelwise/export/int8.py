@@ -17,7 +17,7 @@ from pixelwise.datasets.open_dataset import open_dataset
 from pixelwise.datasets.types import DataSet
 from pixelwise.errors import ConfigError, ModelError
 from pixelwise.evaluation.data_options import training_data_options
-from pixelwise.evaluation.scoring import evaluate
+from pixelwise.evaluation.scoring import score
 from pixelwise.export.description import check_description, describe, tiles_of, write_description
 from pixelwise.inference.backends.onnx_file import save_onnx, write_onnx
 from pixelwise.inference.backends.onnx_trace import to_onnx
@@ -98,15 +98,17 @@ def export_int8(
     check_description(path)
     segmenter, header = load_model(Path(model))
     dataset = open_dataset(data, training_data_options(model))
+    for note in dataset.notes:
+        progress.log(note)
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "float32.onnx"
         write_onnx(source, to_onnx(segmenter), header)
         progress.log(f"calibrating on {CALIBRATION_IMAGES} training images at most")
-        float_iou, float_seconds = _evaluate_file(source, path.suffix, header, data, progress)
+        float_iou, float_seconds = _evaluate_file(source, path.suffix, header, dataset, progress)
         for part in PARTS:
             trial = Path(folder) / "int8.onnx"
             _quantise(source, trial, dataset, part, reading_rule(header.reading))
-            iou, seconds = _evaluate_file(trial, path.suffix, header, data, progress)
+            iou, seconds = _evaluate_file(trial, path.suffix, header, dataset, progress)
             progress.log(f"{part.name} in int8: mean IoU {iou:.4f}, {float_iou:.4f} in float32")
             if float_iou - iou <= MAX_IOU_LOSS:
                 write_description(path, describe(path, segmenter, header, None))
@@ -189,7 +191,7 @@ def _write(path: Path, network: Path, header: Header) -> None:
 
 
 def _evaluate_file(
-    network: Path, suffix: str, header: Header, data: str | Path, progress: Progress
+    network: Path, suffix: str, header: Header, dataset: DataSet, progress: Progress
 ) -> tuple[float, float]:
     """Mean IoU of an ONNX network on the validation images, and seconds, on the runtime that files
     with the suffix are for.
@@ -203,5 +205,5 @@ def _evaluate_file(
     predictor.reading = header.reading
     predictor.sizes = header.sizes
     start = time.perf_counter()
-    evaluation = evaluate(predictor, data, split="val", progress=progress)
+    evaluation = score(predictor, dataset, dataset.pairs("val"), split="val", progress=progress)
     return evaluation.scores.mean_iou, time.perf_counter() - start
