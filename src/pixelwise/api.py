@@ -23,6 +23,7 @@ from pixelwise.inference.sources import Sources, find_left_aside, find_sources
 from pixelwise.inference.tiling import OVERLAP, TILE
 from pixelwise.io.image_formats import describe_left_aside
 from pixelwise.models.checkpoint import Header, bundled, find_models, read_header
+from pixelwise.models.file_kinds import is_page
 from pixelwise.notebook_progress import default_progress
 from pixelwise.optional import is_installed
 from pixelwise.progress import Progress
@@ -151,15 +152,24 @@ def export_model(
     *,
     images: Sequence[str | Path] = (),
     size: tuple[int, int] | None = None,
+    web_runtime: str | Path | None = None,
     int8: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Any:
-    """Write a model as ONNX, OpenVINO or smaller safetensors file, as `export` and, with `int8` (a
-    labelled data set), `export_int8` do. Raises ConfigError for `size` beside `int8`.
+    """Write a model as ONNX, OpenVINO or smaller safetensors file, as `export` does; with `int8` (a
+    labelled data set), as `export_int8` does; as a page (.html), as `export_page` does with
+    `web_runtime`. Raises ConfigError for options that do not go together.
     """
     from pixelwise.export.exporter import export
     from pixelwise.export.int8 import export_int8
+    from pixelwise.serving.offline_page import export_page
 
+    if is_page(Path(out)):
+        if size is not None or int8 is not None:
+            raise ConfigError(f"size and int8 do not go with a page, and out is {out}")
+        return export_page(model, out, web_runtime=web_runtime, images=images, progress=progress)
+    if web_runtime is not None:
+        raise ConfigError(f"web_runtime is for a page, and out is {out}; give page.html")
     if int8 is None:
         return export(model, out, images=images, size=size, progress=progress)
     if size is not None:

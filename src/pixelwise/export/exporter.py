@@ -114,7 +114,8 @@ def _check_target(path: Path, model: Path, size: tuple[int, int] | None) -> None
     check_not_exported(model)
     if path.suffix not in (*EXPORTED, HALF_PRECISION):
         raise ConfigError(
-            f"--out {path}: give a name that ends in {', '.join(EXPORTED)} or {HALF_PRECISION}"
+            f"--out {path}: give a name that ends in {', '.join(EXPORTED)}, {HALF_PRECISION} or "
+            ".html for a page"
         )
     if size is not None and path.suffix == HALF_PRECISION:
         raise ConfigError(f"--size goes with .onnx and .xml, and --out is {path}; leave it out")

@@ -29,6 +29,11 @@ _ONNX = "an ONNX file, whose name must end in .onnx"
 _ONNX_FIELDS = (b"\x12", b"\x1a", b"\x22", b"\x3a")
 
 
+def is_page(out: Path) -> bool:
+    """Whether `out` is named as a page that labels by itself."""
+    return out.suffix.lower() in (".html", ".htm")
+
+
 def is_exported(model: Path) -> bool:
     """Whether `model` is named as a file that `export` writes for another runtime."""
     return model.suffix.lower() in EXPORTED and not model.is_dir()
