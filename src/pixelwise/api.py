@@ -166,14 +166,18 @@ def export_model(
 
     if is_page(Path(out)):
         if size is not None or int8 is not None:
-            raise ConfigError(f"size and int8 do not go with a page, and out is {out}")
+            raise ConfigError(
+                f"--size and --int8 do not go with a page, and --out is {out}; leave them out"
+            )
         return export_page(model, out, web_runtime=web_runtime, images=images, progress=progress)
     if web_runtime is not None:
-        raise ConfigError(f"web_runtime is for a page, and out is {out}; give page.html")
+        raise ConfigError(
+            f"--web-runtime is for a page, and --out is {out}; give a name that ends in .html"
+        )
     if int8 is None:
         return export(model, out, images=images, size=size, progress=progress)
     if size is not None:
-        raise ConfigError("size does not go with int8, whose files take any size; leave it out")
+        raise ConfigError("--size does not go with --int8, whose files take any size; leave it out")
     return export_int8(model, out, int8, progress=progress)
 
 

@@ -15,8 +15,8 @@ def export(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="File to write: .onnx, .xml for OpenVINO, .safetensors in half the size, or .html: "
-            "a page that labels photos by itself. By default model.onnx in the run folder."
+            help="File to write: .onnx, .xml for OpenVINO, .safetensors in half the size, or "
+            ".html, a page that labels photos. By default model.onnx in the run folder."
         ),
     ] = None,
     images: Annotated[
