@@ -1,7 +1,11 @@
-"""The examples of annotation tools, run by the tools' own packages."""
+"""The examples of other tools and languages, run by the tools' own packages and compilers."""
 
 import importlib.util
+import json
 import logging
+import os
+import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -115,3 +119,58 @@ def test_label_studio_gets_a_brush_mask_for_each_class(
         (name,) = region["value"]["brushlabels"]
         read[pixels[..., 3] > 0] = backend.PREDICTOR.classes.names.index(name)
     assert np.array_equal(read, labels)
+
+
+def test_the_example_in_cpp_labels_as_predict(
+    labelled: tuple[Path, np.ndarray], model: Path, tmp_path: Path
+) -> None:
+    openvino = pytest.importorskip("openvino")
+    compiler = shutil.which("g++")
+    folder = Path(openvino.__file__).parent
+    libraries = [*(folder / "libs").glob("libopenvino.so*")]
+    if compiler is None or not libraries or not (folder / "include").is_dir():
+        pytest.skip("there is no g++, or OpenVINO has no headers here")
+    photo, labels = labelled
+    source = EXAMPLES / "predict_openvino.cpp"
+    options = [
+        "-isystem",
+        str(folder / "include"),
+        f"-Wl,-rpath,{folder / 'libs'}",
+        str(libraries[0]),
+    ]
+    warnings = ["-Wall", "-Wextra", "-Werror"]
+    command = [compiler, "-std=c++17", *warnings, source, "-o", tmp_path / "label", *options]
+    subprocess.run(command, check=True, timeout=200)
+    Image.open(photo).save(tmp_path / "photo.ppm")
+    words = [tmp_path / "label", model, tmp_path / "photo.ppm", tmp_path / "mask.pgm"]
+    subprocess.run(words, check=True, timeout=60)
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "mask.pgm")), labels)
+    refused = subprocess.run([words[0], model, photo, "mask.pgm"], capture_output=True, check=False)
+    assert refused.returncode == 2
+    assert b"no 8-bit PPM" in refused.stderr
+
+
+def test_the_example_in_javascript_labels_as_predict(
+    labelled: tuple[Path, np.ndarray], model: Path, tmp_path: Path
+) -> None:
+    runtime = Path(os.environ.get("ONNXRUNTIME_WEB", "node_modules/onnxruntime-web"))
+    node = shutil.which("node")
+    if node is None or not (runtime / "dist").is_dir():
+        pytest.skip("there is no Node.js, or no folder onnxruntime-web in ONNXRUNTIME_WEB")
+    photo, labels = labelled
+    rgba = np.asarray(Image.open(photo).convert("RGBA"))
+    (tmp_path / "pixels").write_bytes(rgba.tobytes())
+    height, width = labels.shape
+    script = f"""import {{ readFileSync }} from "node:fs";
+import * as ort from {json.dumps((runtime / "dist/ort.wasm.min.mjs").resolve().as_uri())};
+import {{ labelPicture }} from {json.dumps((EXAMPLES / "predict_onnx.mjs").as_uri())};
+ort.env.wasm.numThreads = 1;
+const session = await ort.InferenceSession.create(readFileSync({json.dumps(str(model))}));
+const data = readFileSync({json.dumps(str(tmp_path / "pixels"))});
+const labels = await labelPicture(ort, session, {{ data, height: {height}, width: {width} }});
+console.log(JSON.stringify([...labels]));
+"""
+    (tmp_path / "run.mjs").write_text(script, encoding="utf-8")
+    command = [node, tmp_path / "run.mjs"]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True, timeout=100)
+    assert np.array_equal(np.reshape(json.loads(ran.stdout), labels.shape), labels)
