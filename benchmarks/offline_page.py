@@ -25,10 +25,10 @@ from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 import pixelwise
+from pixelwise.api import export_page
 from pixelwise.export.exporter import export
 from pixelwise.inference.predictor import Predictor
 from pixelwise.io.images import list_images
-from pixelwise.serving.offline_page import export_page
 
 ARGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 

@@ -6,12 +6,12 @@ import pytest
 from typer.testing import CliRunner
 
 import pixelwise
+from pixelwise.api import export_page
 from pixelwise.classes import Classes
 from pixelwise.cli.main import app
 from pixelwise.errors import ConfigError, ModelError
 from pixelwise.io.channels import Channels
 from pixelwise.models.checkpoint import Header, load_model, save_model
-from pixelwise.serving.offline_page import export_page
 
 from .test_web_runtime import write_package
 

@@ -39,7 +39,9 @@ def write_ncnn(path: Path, model: Segmenter, size: tuple[int, int]) -> None:
         warnings.simplefilter("ignore")  # on tracing being the old way, on fixed sizes
         pixels = torch.zeros(1, model.channels, *size)
         script = Path(folder) / "network.pt"
-        torch.jit.trace(network, pixels, check_trace=False).save(str(script))  # type: ignore[no-untyped-call]
+        trace: Any = torch.jit.trace
+        traced = trace(network, pixels, check_trace=False)
+        traced.save(str(script))
         shape = f"[1,{model.channels},{size[0]},{size[1]}]"
         command = [pnnx.EXEC_PATH, str(script), f"inputshape={shape}", "fp16=0"]
         ran = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)

@@ -7,23 +7,17 @@ import gzip
 import html
 import json
 import re
-import tempfile
-from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from pixelwise.classes import VOID_COLOUR
 from pixelwise.errors import ModelError
-from pixelwise.export.description import tiles_of
-from pixelwise.export.exporter import Exported, export
 from pixelwise.inference.backends.onnx_trace import input_name
+from pixelwise.inference.tiling import OVERLAP, TILE
 from pixelwise.io.atomic import write_text
 from pixelwise.io.channels import reading_rule
-from pixelwise.models.checkpoint import Header, model_name, read_header
-from pixelwise.notebook_progress import default_progress
-from pixelwise.progress import Progress
+from pixelwise.models.checkpoint import Header
 from pixelwise.serving.javascript import bundle_modules
-from pixelwise.serving.web_runtime import PACKAGE, WebRuntime, read_web_runtime
+from pixelwise.serving.web_runtime import WebRuntime
 
 _STATIC = Path(__file__).with_name("static")
 
@@ -55,45 +49,26 @@ CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.
 """
 
 
-def export_page(
-    model: str | Path,
-    out: str | Path,
-    *,
-    web_runtime: str | Path | None = None,
-    images: Sequence[str | Path] = (),
-    progress: Progress | None = None,
-) -> Exported:
-    """Write `model` as the page `out`, which labels photos in any browser, opened from the disk.
-
-    The network in it is an ONNX file, compared as `export` does with `images`. web_runtime: the npm
-    package onnxruntime-web, as its folder or the .tgz of `npm pack`, by default one in the current
-    folder. Raises ConfigError where there is none, ModelError for a model of other pictures than a
-    browser's, and what `export` raises.
+def write_page(
+    out: Path, name: str, header: Header, *, runtime: WebRuntime, network: bytes
+) -> None:
+    """Write the page `out` of the model called `name`, which labels photos in any browser, opened
+    from the disk. `network` is the model as an ONNX file. Raises OutputError.
     """
-    progress = progress or default_progress()
-    header = read_header(Path(model))
-    _check_reading(Path(model), header)
-    runtime = read_web_runtime(None if web_runtime is None else Path(web_runtime))
-    progress.log(f"the page runs the model on {PACKAGE} {runtime.version}")
-    with tempfile.TemporaryDirectory() as folder:
-        network = Path(folder) / "network.onnx"
-        result = export(model, network, images=images, progress=progress)
-        page = _make_page(model_name(Path(model)), header, runtime, network.read_bytes())
-    write_text(Path(out), page)
-    return replace(result, path=Path(out))
+    write_text(out, _make_page(name, header, runtime, network))
 
 
-def _check_reading(model: Path, header: Header) -> None:
+def check_reading(model: Path, header: Header) -> None:
     """Raises ModelError for a model whose pictures no browser reads as its training did."""
     rule = reading_rule(header.reading)
-    wanted = ""
+    pictures = ""
     if rule.channels is not None:
-        wanted = f"the bands {', '.join(rule.channels.names)}"
+        pictures = f"the bands {', '.join(rule.channels.names)}"
     elif rule.common_bits:
-        wanted = f"pictures of {rule.common_bits} bits"
-    if wanted:
+        pictures = f"pictures of {rule.common_bits} bits"
+    if pictures:
         raise ModelError(
-            f"model {model} takes {wanted}, and a browser gives 8-bit red, green and blue alone; "
+            f"model {model} takes {pictures}, and a browser gives 8-bit red, green and blue alone; "
             "export it with --out model.onnx, or use `pixelwise serve`"
         )
 
@@ -134,7 +109,7 @@ def _parts(name: str, header: Header, runtime: WebRuntime, network: bytes) -> st
         "classes": header.classes.names,
         "palette": header.classes.palette,
         "void": VOID_COLOUR,
-        "tiles": tiles_of(None),
+        "tiles": {"tile": TILE, "overlap": OVERLAP},
         "sizes": header.training.get("sizes"),
     }
     # so that no name can end the element

@@ -62,9 +62,9 @@ def _read(path: Path, read: Callable[[str], bytes]) -> WebRuntime:
         version = package["version"]
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise ConfigError(f"web runtime {path}: no npm package lies there; {_GET}") from error
-    wanted = f"{PACKAGE} of version {'.'.join(map(str, OLDEST))} or later is needed"
+    needed = f"{PACKAGE} of version {'.'.join(map(str, OLDEST))} or later is needed"
     if name != PACKAGE or _numbers(str(version)) < OLDEST:
-        raise ConfigError(f"web runtime {path}: it is {name} {version}, but {wanted}; {_GET}")
+        raise ConfigError(f"web runtime {path}: it is {name} {version}, but {needed}; {_GET}")
     try:
         return WebRuntime(version, read(_SCRIPT), read(_GLUE), read(_WASM))
     except (OSError, KeyError) as error:

@@ -18,10 +18,10 @@ import torch
 from PIL import Image
 
 import pixelwise
+from pixelwise.api import export_page
 from pixelwise.datasets.synthetic import draw_scene
 from pixelwise.errors import ConfigError
 from pixelwise.models.checkpoint import load_model, save_model
-from pixelwise.serving.offline_page import export_page
 from pixelwise.serving.web_runtime import read_web_runtime
 
 from .conftest import ARGS, CHROMIUM, Visit, png
