@@ -157,8 +157,8 @@ def test_a_machine_without_a_gpu_says_nothing(
     ("name", "advice"),
     [
         ("cuda:1", "CUDA_VISIBLE_DEVICES=1"),
-        ("mps", "others are not used"),
-        ("xpu", "others are not used"),
+        ("mps", "mps labels, and does not train"),
+        ("xpu", "xpu labels, and does not train"),
         ("cdua", "did you mean 'cuda'"),
     ],
 )
@@ -170,6 +170,19 @@ def test_other_devices_are_refused_with_advice(name: str, advice: str) -> None:
     ):
         with pytest.raises(ConfigError, match=rf"device '{name}': choose one of.*{advice}"):
             check()
+
+
+@pytest.mark.parametrize("name", ["mps", "xpu"])
+def test_gpus_of_apple_and_intel_are_taken_where_they_are_named_and_there(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = {"mps": torch.backends.mps, "xpu": torch.xpu}[name]
+    monkeypatch.setattr(backend, "is_available", lambda: False)
+    with pytest.raises(ConfigError, match=f"device is '{name}', but PyTorch finds no GPU for it"):
+        choose_device(name)
+    monkeypatch.setattr(backend, "is_available", lambda: True)
+    assert choose_device(name) == torch.device(name)
+    assert choose_device("auto").type in ("cpu", "cuda")
 
 
 @pytest.mark.parametrize(("capability", "has"), [((7, 5), False), ((8, 0), True), ((9, 0), True)])

@@ -2,9 +2,10 @@
 
 import inspect
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from pixelwise.config_fields import check_names, list_options
@@ -22,7 +23,8 @@ from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.sources import Sources, find_left_aside, find_sources
 from pixelwise.inference.tiling import OVERLAP, TILE
 from pixelwise.io.image_formats import describe_left_aside
-from pixelwise.models.checkpoint import Header, bundled, find_models, read_header
+from pixelwise.models.checkpoint import Header, bundled, find_models, model_name, read_header
+from pixelwise.models.file_kinds import is_page
 from pixelwise.notebook_progress import default_progress
 from pixelwise.optional import is_installed
 from pixelwise.progress import Progress
@@ -151,20 +153,65 @@ def export_model(
     *,
     images: Sequence[str | Path] = (),
     size: tuple[int, int] | None = None,
+    web_runtime: str | Path | None = None,
     int8: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Any:
-    """Write a model as ONNX, OpenVINO or smaller safetensors file, as `export` and, with `int8` (a
-    labelled data set), `export_int8` do. Raises ConfigError for `size` beside `int8`.
+    """Write a model as ONNX, OpenVINO or smaller safetensors file, as `export` does; with `int8` (a
+    labelled data set), as `export_int8` does; as a page (.html), as `export_page` does with
+    `web_runtime`. Raises ConfigError for options that do not go together.
     """
     from pixelwise.export.exporter import export
     from pixelwise.export.int8 import export_int8
 
+    if is_page(Path(out)):
+        if size is not None or int8 is not None:
+            raise ConfigError(
+                f"--size and --int8 do not go with a page, and --out is {out}; leave them out"
+            )
+        return export_page(model, out, web_runtime=web_runtime, images=images, progress=progress)
+    if web_runtime is not None:
+        raise ConfigError(
+            f"--web-runtime is for a page, and --out is {out}; give a name that ends in .html"
+        )
     if int8 is None:
         return export(model, out, images=images, size=size, progress=progress)
     if size is not None:
-        raise ConfigError("size does not go with int8, whose files take any size; leave it out")
+        raise ConfigError("--size does not go with --int8, whose files take any size; leave it out")
     return export_int8(model, out, int8, progress=progress)
+
+
+def export_page(
+    model: str | Path,
+    out: str | Path,
+    *,
+    web_runtime: str | Path | None = None,
+    images: Sequence[str | Path] = (),
+    progress: Progress | None = None,
+) -> Any:
+    """Write `model` as the page `out`, which labels photos in any browser, opened from the disk.
+
+    The network in it is an ONNX file, compared as `export` does with `images`, whose answer is
+    given. web_runtime: the npm package onnxruntime-web, as its folder or the .tgz of `npm pack`, by
+    default one in the current folder. Raises ConfigError where there is none, ModelError for a
+    model of other pictures than a browser's, and what `export` raises.
+    """
+    from pixelwise.export.exporter import export
+    from pixelwise.serving.offline_page import check_reading, write_page
+    from pixelwise.serving.web_runtime import PACKAGE, read_web_runtime
+
+    progress = progress or default_progress()
+    path = Path(model)
+    header = read_header(path)
+    check_reading(path, header)
+    runtime = read_web_runtime(None if web_runtime is None else Path(web_runtime))
+    progress.log(f"the page runs the model on {PACKAGE} {runtime.version}")
+    with TemporaryDirectory() as folder:
+        network = Path(folder) / "network.onnx"
+        result = export(path, network, images=images, progress=progress)
+        content = network.read_bytes()
+    write_page(Path(out), model_name(path), header, runtime=runtime, network=content)
+    return replace(result, path=Path(out))
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     import torch
 
 DEVICES = ("auto", "cpu", "cuda")
+"""Where networks are trained; auto is one of the other two."""
+
+# GPUs of Apple and of Intel, on which PyTorch labels where they are asked for by name.
+OTHER_GPUS = ("mps", "xpu")
+
+INFERENCE_DEVICES = (*DEVICES, *OTHER_GPUS)
 
 PRECISIONS = ("float32", "bfloat16")
 
@@ -34,15 +40,22 @@ _LIMITS = (
 
 
 def choose_device(name: str) -> "torch.device":
-    """The device called `name`; `auto` is the GPU where PyTorch can use one.
+    """The device called `name`; `auto` is the GPU that CUDA finds, where PyTorch can use it.
 
     Raises ConfigError for an unknown or absent device.
     """
-    check_device(name)
+    check_device(name, INFERENCE_DEVICES)
     import torch  # a cached runtime other than PyTorch does without it
 
     if name == "cpu":
         return torch.device("cpu")
+    if name in OTHER_GPUS:
+        backend = torch.backends.mps if name == "mps" else torch.xpu
+        if not backend.is_available():
+            raise ConfigError(
+                f"device is '{name}', but PyTorch finds no GPU for it here; choose cpu or auto"
+            )
+        return torch.device(name)
     present, reason = _find_gpu()
     if name == "cuda" and not present:
         raise ConfigError(
@@ -54,19 +67,21 @@ def choose_device(name: str) -> "torch.device":
     return torch.device("cuda" if present else "cpu")
 
 
-def check_device(name: str) -> None:
-    """Raises ConfigError for a device that is none of DEVICES."""
-    if name in DEVICES:
+def check_device(name: str, allowed: tuple[str, ...] = DEVICES) -> None:
+    """Raises ConfigError for a device that is not `allowed`."""
+    if name in allowed:
         return
     kind, _, number = str(name).partition(":")
     advice = ""
     if kind == "cuda" and number:
         advice = f"of several GPUs CUDA_VISIBLE_DEVICES={number} in the environment chooses one"
-    if kind in ("mps", "xpu", "hip", "rocm"):
-        advice = "cuda is an NVIDIA GPU, or one of AMD with PyTorch for ROCm; others are not used"
+    if kind in (*OTHER_GPUS, "hip", "rocm"):
+        advice = "cuda is an NVIDIA GPU, or one of AMD with PyTorch for ROCm"
+    if name in OTHER_GPUS:
+        advice += f"; {name} labels, and does not train"
     if advice:
-        raise ConfigError(f"device '{name}': choose one of {', '.join(DEVICES)}; {advice}")
-    raise unknown_choice_error("device", str(name), DEVICES)
+        raise ConfigError(f"device '{name}': choose one of {', '.join(allowed)}; {advice}")
+    raise unknown_choice_error("device", str(name), allowed)
 
 
 @cache

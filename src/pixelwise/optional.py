@@ -24,6 +24,8 @@ EXTRA = {
     "pyarrow": "parquet",
     "mlflow": "mlflow",
     "wandb": "wandb",
+    "ncnn": "ncnn",
+    "pnnx": "ncnn",
 }
 EXTRA |= dict.fromkeys(("fastapi", "uvicorn", "python_multipart", "prometheus_client"), "serve")
 EXTRA |= dict.fromkeys(("ray", "fsspec"), "cluster")

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import nn
 
 import pixelwise
 from pixelwise.classes import Classes
 from pixelwise.errors import ConfigError, ModelError
 from pixelwise.inference import load as load_module
-from pixelwise.inference.backends import choices
+from pixelwise.inference.backends import choices, torch_runner
 from pixelwise.models.checkpoint import Header, save_model
 from pixelwise.models.config import ModelConfig
 from pixelwise.models.registry import build_segmenter
@@ -280,3 +281,23 @@ def test_photos_count_for_the_choice_of_a_runtime_by_what_is_seen_of_them(
         header = Header(network, Classes.named(("x", "y")), training)
         save_model(path, build_segmenter(network), header)
         assert load_module.choose_runtime("auto", [photo] * 40, path) == chosen
+
+
+@pytest.mark.parametrize("device", ["cuda", "mps", "xpu"])
+def test_a_gpu_that_is_named_is_where_pytorch_computes(
+    device: str, model: Path, model_file: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used = []
+
+    def runner(_: nn.Module, *, device: torch.device, precision: str) -> Callable[..., None]:
+        used.append((device, precision))
+        return lambda rgb: None
+
+    monkeypatch.setattr(torch_runner, "TorchRunner", runner)
+    monkeypatch.setattr(load_module, "choose_device", torch.device)
+    pixelwise.load(model_file(), device=device)
+    assert used == [(torch.device(device), "float32")]
+    with pytest.raises(ConfigError, match=f"device {device} with the runtime onnxruntime"):
+        pixelwise.load(model_file(), device=device, runtime="onnxruntime")
+    with pytest.raises(ConfigError, match=f"device {device} with .*exported models run on the CPU"):
+        pixelwise.load(model, device=device)

@@ -1,13 +1,13 @@
 """`pixelwise export`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from pixelwise.cli.output_names import export_path
 from pixelwise.cli.shared_options import Model
-from pixelwise.errors import ConfigError
+from pixelwise.models.file_kinds import is_page
 
 
 def export(
@@ -15,8 +15,8 @@ def export(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="File to write: .onnx, .xml for OpenVINO, or .safetensors in half the size. By "
-            "default model.onnx in the run folder."
+            help="File to write: .onnx, .xml for OpenVINO, .safetensors in half the size, or "
+            ".html, a page that labels photos. By default model.onnx in the run folder."
         ),
     ] = None,
     images: Annotated[
@@ -29,6 +29,14 @@ def export(
             help="Fix height and width, for readers that know no free sizes, such as OpenCV's.",
         ),
     ] = None,
+    web_runtime: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PACKAGE",
+            help="For .html: the npm package onnxruntime-web, a folder or the .tgz of `npm pack`. "
+            "By default one in the current folder.",
+        ),
+    ] = None,
     int8: Annotated[
         Path | None,
         typer.Option(
@@ -37,44 +45,47 @@ def export(
         ),
     ] = None,
 ) -> None:
-    """Write an ONNX, OpenVINO or smaller file; it is saved only if its outputs match PyTorch's on
-    real images.
+    """Write an ONNX, OpenVINO or smaller file, or a page; it is saved only if its outputs match
+    PyTorch's on real images.
     """
+    from pixelwise.api import export_model
     from pixelwise.cli.console import TerminalProgress, print_next, results
-    from pixelwise.export.exporter import export as job
 
-    if int8 is not None and size is not None:
-        raise ConfigError("--size does not go with --int8, whose files take any size; leave it out")
     if out is None:
         out = export_path(model, suffix=".onnx" if int8 is None else ".int8.onnx")
-    if int8 is not None:
-        _export_int8(model, out, int8)
-        return
-    exported = job(model, out, images=images or (), size=size, progress=TerminalProgress())
-    speed = exported.torch_seconds / exported.seconds
-    results.print(
-        f"{exported.path}  largest logit gap {exported.gap:.1e}, labels agree on "
-        f"{100 * exported.agreement:.3f} % of the pixels, "
-        f"{speed:.1f} times the speed of PyTorch in float32",
-        markup=False,
+    exported = export_model(
+        model,
+        out,
+        images=images or (),
+        size=size,
+        web_runtime=web_runtime,
+        int8=int8,
+        progress=TerminalProgress(),
     )
+    results.print(_describe(exported, int8=int8 is not None), markup=False)
+    if is_page(exported.path):
+        results.print("open it in a browser: it needs no network", markup=False)
+        return
     print_next(*_steps(exported.path))
 
 
-def _export_int8(model: Path, out: Path, data: Path) -> None:
-    from pixelwise.cli.console import TerminalProgress, print_next, results
-    from pixelwise.export.int8 import MAX_IOU_LOSS, export_int8
+def _describe(exported: Any, *, int8: bool) -> str:
+    if int8:
+        from pixelwise.export.int8 import MAX_IOU_LOSS
 
-    quantised = export_int8(model, out, data, progress=TerminalProgress())
-    before, after = quantised.mean_iou
-    seconds_before, seconds_after = quantised.seconds
-    results.print(
-        f"{quantised.path}  {quantised.part} in int8: mean IoU {after:.4f}, {before:.4f} in "
-        f"float32 on {quantised.images} validation images ({MAX_IOU_LOSS} may be lost), "
-        f"{seconds_before / seconds_after:.1f} times the speed of float32 on {quantised.runtime}",
-        markup=False,
+        before, after = exported.mean_iou
+        seconds_before, seconds_after = exported.seconds
+        return (
+            f"{exported.path}  {exported.part} in int8: mean IoU {after:.4f}, {before:.4f} in "
+            f"float32 on {exported.images} validation images ({MAX_IOU_LOSS} may be lost), "
+            f"{seconds_before / seconds_after:.1f} times the speed of float32 on {exported.runtime}"
+        )
+    speed = exported.torch_seconds / exported.seconds
+    return (
+        f"{exported.path}  largest logit gap {exported.gap:.1e}, labels agree on "
+        f"{100 * exported.agreement:.3f} % of the pixels, "
+        f"{speed:.1f} times the speed of PyTorch in float32"
     )
-    print_next(*_steps(quantised.path))
 
 
 def _steps(path: Path) -> tuple[tuple[tuple[object, ...], str], ...]:

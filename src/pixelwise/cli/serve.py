@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from pixelwise.cli.options_from import HARDWARE, OptionSource, options_from
-from pixelwise.hardware import DEVICES, PRECISIONS
+from pixelwise.hardware import INFERENCE_DEVICES, PRECISIONS
 from pixelwise.serving.settings import Settings
 
 _LIMITS = ("queue", "deadline", "max_bytes", "max_pixels", "max_side", "formats")
@@ -50,7 +50,12 @@ Precision = Annotated[
 ]
 Device = Annotated[
     str,
-    _option("DEVICE", "Device; auto is the GPU where there is one.", HARDWARE, "|".join(DEVICES)),
+    _option(
+        "DEVICE",
+        "Device; auto is the GPU where there is one.",
+        HARDWARE,
+        "|".join(INFERENCE_DEVICES),
+    ),
 ]
 
 

@@ -11,7 +11,7 @@ import typer
 from pixelwise.cli.options_from import HARDWARE, OUTPUT, OptionSource
 from pixelwise.datasets.options import DataOptions
 from pixelwise.errors import ConfigError, DataError, ImageError
-from pixelwise.hardware import DEVICES, PRECISIONS
+from pixelwise.hardware import INFERENCE_DEVICES, PRECISIONS
 
 DATA = "Data"
 CLUSTER = "Cluster"
@@ -82,7 +82,7 @@ Report = Annotated[
     typer.Option(help="Write an HTML page with pictures to this folder.", rich_help_panel=OUTPUT),
 ]
 Device = Annotated[
-    str, choice_option(DEVICES, "Device; auto is the GPU where there is one.", HARDWARE)
+    str, choice_option(INFERENCE_DEVICES, "Device; auto is the GPU where there is one.", HARDWARE)
 ]
 Precision = Annotated[
     str | None,

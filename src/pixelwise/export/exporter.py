@@ -16,6 +16,7 @@ from pixelwise.datasets.run_images import validation_pairs
 from pixelwise.datasets.synthetic import draw_scene
 from pixelwise.errors import ConfigError, ModelError
 from pixelwise.export.description import check_description, describe, tiles_of, write_description
+from pixelwise.export.ncnn_file import NCNN_STEP, NcnnRunner, describe_ncnn, write_ncnn
 from pixelwise.inference.backends.onnx_file import write_onnx
 from pixelwise.inference.backends.onnx_trace import to_onnx
 from pixelwise.inference.backends.openvino_file import write_openvino
@@ -34,7 +35,7 @@ from pixelwise.models.checkpoint import (
     model_path,
     save_model,
 )
-from pixelwise.models.file_kinds import EXPORTED, is_exported
+from pixelwise.models.file_kinds import EXPORTED, NCNN, is_exported, is_ncnn
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.notebook_progress import default_progress
 from pixelwise.optional import require_package
@@ -70,8 +71,9 @@ def export(
     size: tuple[int, int] | None = None,
     progress: Progress | None = None,
 ) -> Exported:
-    """Write `model` as the ONNX (.onnx) or OpenVINO (.xml and .bin) file `out`, or in half the size
-    (.safetensors). Beside the first two a NAME.json says what they take and give (`describe`).
+    """Write `model` as the ONNX (.onnx), OpenVINO (.xml and .bin) or, of one size, ncnn file `out`
+    (.ncnn.param and .ncnn.bin), or in half the size (.safetensors). Beside the first three a
+    NAME.json says what they take and give (`describe`).
 
     With `size` (height, width) the network takes one picture of that size alone, for readers that
     know no free sizes.
@@ -96,11 +98,12 @@ def export(
         exported = _load_runner(trial, header.model.channels)
         result = _compare(path, exported, _torch_runner(segmenter), pictures)
         _check_agreement(result)
-        if is_exported(path):
-            write_description(path, describe(path, segmenter, header, size))
-        # What is kept is what was compared, to the bit. OpenVINO's .xml comes last: it names the
-        # weights in the .bin.
-        for suffix in (".bin", ".xml") if path.suffix == ".xml" else (path.suffix,):
+        if is_exported(path) or is_ncnn(path):
+            description = describe(path, segmenter, header, size)
+            write_description(path, describe_ncnn(description) if is_ncnn(path) else description)
+        # What is kept is what was compared, to the bit. The weights in a .bin come first.
+        beside = (".bin",) if path.suffix in (".xml", ".param") else ()
+        for suffix in (*beside, path.suffix):
             with atomic(path.with_suffix(suffix)) as draft:
                 shutil.copyfile(trial.with_suffix(suffix), draft)
     return result
@@ -112,24 +115,35 @@ def _check_target(path: Path, model: Path, size: tuple[int, int] | None) -> None
     installed.
     """
     check_not_exported(model)
-    if path.suffix not in (*EXPORTED, HALF_PRECISION):
-        raise ConfigError(
-            f"--out {path}: give a name that ends in {', '.join(EXPORTED)} or {HALF_PRECISION}"
-        )
+    if path.suffix not in (*EXPORTED, HALF_PRECISION) and not is_ncnn(path):
+        names = ", ".join((*EXPORTED, NCNN, HALF_PRECISION))
+        raise ConfigError(f"--out {path}: give a name that ends in {names} or .html for a page")
     if size is not None and path.suffix == HALF_PRECISION:
         raise ConfigError(f"--size goes with .onnx and .xml, and --out is {path}; leave it out")
     if size is not None and min(size) < MIN_TILE:
         raise ConfigError(
             f"size {size[0]} x {size[1]} (height x width): each must be at least {MIN_TILE}"
         )
-    if is_exported(path):
+    if is_exported(path) or is_ncnn(path):
         check_description(path)
-    if path.suffix == ".onnx":
+    if is_ncnn(path):
+        _check_ncnn(path, size)
+    elif path.suffix == ".onnx":
         require_package("onnx")
     elif path.suffix == ".xml":
         require_package("openvino")
     elif path.resolve() == model_path(model).resolve():
         raise ConfigError(f"--out {path} is the model itself; give another name")
+
+
+def _check_ncnn(path: Path, size: tuple[int, int] | None) -> None:
+    if size is None or any(side % NCNN_STEP for side in size):
+        raise ConfigError(
+            f"--out {path}: ncnn's files take pictures of one size; give it in multiples of "
+            f"{NCNN_STEP}, as --size 352 480 (height width)"
+        )
+    require_package("pnnx")
+    require_package("ncnn")
 
 
 def _check_agreement(result: Exported) -> None:
@@ -152,6 +166,8 @@ def _load_runner(path: Path, channels: int) -> Runner:
         return _torch_runner(load_model(path)[0])
     if path.suffix == ".onnx":
         return OnnxRunner(path, channels=channels)
+    if path.suffix == ".param":
+        return NcnnRunner(path)
     return OpenVinoRunner(path, channels=channels)
 
 
@@ -160,6 +176,9 @@ def _write_model(
 ) -> None:
     if path.suffix == HALF_PRECISION:
         save_model(path, segmenter, header, half=True)
+        return
+    if path.suffix == ".param" and size is not None:
+        write_ncnn(path, segmenter, size)
         return
     onnx_bytes = to_onnx(segmenter, size)
     if path.suffix == ".onnx":

@@ -6,7 +6,13 @@ from functools import cache, partial
 from pathlib import Path
 
 from pixelwise.errors import ConfigError, ModelError, unknown_choice_error
-from pixelwise.hardware import PRECISIONS, check_device, choose_device
+from pixelwise.hardware import (
+    INFERENCE_DEVICES,
+    OTHER_GPUS,
+    PRECISIONS,
+    check_device,
+    choose_device,
+)
 from pixelwise.inference.backends.autotune import (
     AutoRunner,
     cache_file,
@@ -44,6 +50,9 @@ MIN_PIXELS_TO_MEASURE = 30_000_000
 # `auto` without a measurement: the runtime that has labelled a few pixels first, or the next one
 # where it cannot run.
 UNMEASURED = "auto, unmeasured"
+
+# Devices on which PyTorch computes alone.
+_GPUS = ("cuda", *OTHER_GPUS)
 
 
 def load(
@@ -134,18 +143,18 @@ def check_load_options(
     for what, name, allowed in named:
         if name not in allowed:
             raise unknown_choice_error(what, name, allowed)
-    check_device(device)
+    check_device(device, INFERENCE_DEVICES)
     if _is_openvino(model) and runtime == "onnxruntime":
         raise ConfigError(
             f"model {model} is OpenVINO's, but the runtime is {runtime}; leave out --runtime"
         )
-    if not is_exported(model) and device == "cuda" and runtime not in ("auto", "torch"):
+    if not is_exported(model) and device in _GPUS and runtime not in ("auto", "torch"):
         raise ConfigError(
-            f"device cuda with the runtime {runtime}: it goes with the runtime torch alone"
+            f"device {device} with the runtime {runtime}: it goes with the runtime torch alone"
         )
-    if is_exported(model) and device == "cuda":
+    if is_exported(model) and device in _GPUS:
         raise ConfigError(
-            f"device cuda with {model}: exported models run on the CPU; give the run folder"
+            f"device {device} with {model}: exported models run on the CPU; give the run folder"
         )
     on_onnx = runtime == "onnxruntime" or (_is_onnx(model) and runtime == "torch")
     if precision != "float32" and on_onnx:
@@ -191,7 +200,7 @@ def choose_runtime(
         pixels += _pixels_to_label(str(image), header.sizes)
         if pixels >= MIN_PIXELS_TO_MEASURE:
             return "auto"
-    on_gpu = device == "cuda" or (has_graphics_card() and choose_device(device).type == "cuda")
+    on_gpu = device in _GPUS or (has_graphics_card() and choose_device(device).type == "cuda")
     return "torch" if on_gpu or not names_that_begin_soon(precision) else UNMEASURED
 
 
@@ -280,7 +289,7 @@ def _of_run(
         return TorchRunner(fused, device=choose_device(device), precision=precision)
 
     torch_precision = precision or "float32"
-    if runtime == "torch" or device == "cuda":
+    if runtime == "torch" or device in _GPUS:
         return torch_runner(torch_precision)
     header = read_header(path)
     channels = header.model.channels

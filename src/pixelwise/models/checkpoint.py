@@ -169,6 +169,11 @@ def model_path(path: Path) -> Path:
     )
 
 
+def model_name(model: Path) -> str:
+    """What a model is called: as its folder, or its file without the ending."""
+    return (model if model.is_dir() else model.with_suffix("")).resolve().name
+
+
 def find_models(model: str | Path | Sequence[str | Path]) -> list[Path]:
     """The models that are meant: each that is named, and of a folder of `train --folds` the run of
     each fold. Raises ModelError for none, and for folds that are not all trained.

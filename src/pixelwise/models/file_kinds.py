@@ -8,6 +8,9 @@ from pathlib import Path
 # Files of `pixelwise export` that another runtime runs.
 EXPORTED = (".onnx", ".xml")
 
+# What `export` writes for ncnn, which `predict` does not run; the weights lie beside it.
+NCNN = ".ncnn.param"
+
 # The bytes by which other files are known: place, bytes, kind. Pickles by protocols 2 to 5.
 _MAGIC = (
     (0, b"\x80\x02", "a pickle"),
@@ -27,6 +30,16 @@ _MAGIC = (
 # the producer's name, version or domain, a text, or the graph.
 _ONNX = "an ONNX file, whose name must end in .onnx"
 _ONNX_FIELDS = (b"\x12", b"\x1a", b"\x22", b"\x3a")
+
+
+def is_ncnn(out: Path) -> bool:
+    """Whether `out` is named as a network of ncnn."""
+    return out.name.endswith(NCNN)
+
+
+def is_page(out: Path) -> bool:
+    """Whether `out` is named as a page that labels by itself."""
+    return out.suffix.lower() in (".html", ".htm")
 
 
 def is_exported(model: Path) -> bool:

@@ -14,6 +14,7 @@ from pixelwise.errors import ConfigError
 from pixelwise.inference.load import load
 from pixelwise.inference.predictor import Predictor
 from pixelwise.malloc import single_arena
+from pixelwise.models.checkpoint import model_name
 from pixelwise.optional import require_package
 from pixelwise.serving.measure import Measurement, begin_at_once, warm_up
 from pixelwise.serving.settings import Settings, is_loopback
@@ -35,15 +36,11 @@ def load_models(
     for argument in models:
         name, _, model = argument.rpartition("=")
         members = [model] if Path(model).exists() else model.split("+")
-        name = name or "+".join(_model_name(Path(member)) for member in members)
+        name = name or "+".join(model_name(Path(member)) for member in members)
         if name in predictors:
             raise ConfigError(f"two models are called '{name}': name them, as in first={model}")
         predictors[name] = load_model(members if len(members) > 1 else model)
     return predictors
-
-
-def _model_name(model: Path) -> str:
-    return (model if model.is_dir() else model.with_suffix("")).resolve().name
 
 
 def check_host(host: str, settings: Settings) -> None:

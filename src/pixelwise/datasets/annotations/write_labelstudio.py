@@ -38,7 +38,7 @@ def write(
     with atomic(path) as temp_path, temp_path.open("w", encoding="utf-8") as file:
         file.write("[")
         for number, (image, labels) in enumerate(items, 1):
-            task = _describe_task(number, image, _list_regions(labels, classes), model)
+            task = _describe_task(number, image, describe_regions(labels, classes), model)
             file.write(("," if number > 1 else "") + "\n" + json.dumps(task))
         file.write("\n]\n")
 
@@ -52,8 +52,10 @@ def _describe_task(
     return task | {"annotations": [{"was_cancelled": False, "result": regions}]}
 
 
-def _list_regions(labels: Array, classes: Classes) -> list[dict[str, Any]]:
-    """One region a class that occurs, but for what needs no shape."""
+def describe_regions(labels: Array, classes: Classes) -> list[dict[str, Any]]:
+    """A brush mask for each class that occurs in labels (H, W), but for what needs no shape, in
+    Label Studio's terms.
+    """
     height, width = labels.shape
     regions = []
     for label in np.unique(labels).tolist():

@@ -17,14 +17,15 @@ OPSET = 18
 _TRACED = (2, 64, 96)
 
 
-class _FromPixels(nn.Module):
-    """uint8 pixels (N, channels, H, W) to float32 logits (N, C, H, W)."""
+class FromPixels(nn.Module):
+    """Pixels of 0 to 255 (N, channels, H, W) to float32 logits (N, C, H, W)."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self.model = model
 
     def forward(self, rgb: Tensor) -> Tensor:
+        """Logits at the size of the pixels."""
         logits: Tensor = self.model(rgb.float() / 255)
         return logits
 
@@ -94,7 +95,7 @@ def to_onnx(
             "ignore"
         )  # on tracing being the old way, and on sizes that are compared, which are free
         torch.onnx.export(
-            _FromPixels(network).eval().cpu(),
+            FromPixels(network).eval().cpu(),
             (torch.zeros(shape, dtype=torch.uint8),),
             # the exporter by tracing writes to file objects as well
             file,  # type: ignore[arg-type]

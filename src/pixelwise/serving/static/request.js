@@ -1,5 +1,4 @@
 // One request at a time of a panel, with its progress bar, its status line and its alert.
-import { postBytes } from "./api.js";
 import { partsOf, percent } from "./dom.js";
 
 export class PanelRequest {
@@ -13,8 +12,11 @@ export class PanelRequest {
     this.#find("stop").addEventListener("click", () => this.#stop());
   }
 
-  /** The answer, or null where it failed (which the alert tells) or was given up. */
-  async send(path, body, label) {
+  /**
+   * The answer to `ask({ signal, onProgress })` about a body, or null where it failed (which the
+   * alert tells) or was given up.
+   */
+  async send(body, label, ask) {
     this.#running?.abort();
     const control = new AbortController();
     this.#running = control;
@@ -25,7 +27,7 @@ export class PanelRequest {
         throw new Error(`the file is too large: ${allowed}; save it smaller`);
       }
       const onProgress = (share) => this.#advance(label, share);
-      return await postBytes(path, body, { signal: control.signal, onProgress });
+      return await ask({ signal: control.signal, onProgress });
     } catch (error) {
       if (!control.signal.aborted) this.fail(error);
       return null;
@@ -41,10 +43,8 @@ export class PanelRequest {
 
   /** Show an error in the alert. */
   fail(error) {
-    // fetch knows no other word for a lost connection than TypeError
-    const lost = error instanceof TypeError;
     const alert = this.#find("alert");
-    alert.textContent = lost ? "the server cannot be reached; try again" : error.message;
+    alert.textContent = error.message;
     alert.hidden = false;
     this.report("");
   }
@@ -70,7 +70,7 @@ export class PanelRequest {
   }
 
   #stop() {
-    this.#running?.abort(); // the server stops at the next tile or step
+    this.#running?.abort(); // the work stops at the next tile or step
     this.report("Stopped.");
   }
 }

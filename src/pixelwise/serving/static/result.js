@@ -1,6 +1,6 @@
-// The viewer of a result: after the upload all happens here, without the server.
+// The viewer of a result: once the labels are there, all happens here.
 import { download, partsOf, percent } from "./dom.js";
-import { decodeBase64, showImage, stemOf, unpack } from "./images.js";
+import { showImage, stemOf } from "./images.js";
 import { Legend } from "./legend.js";
 import { VOID, countPixels, cutOut, paintPixels } from "./overlay.js";
 import { Zoom } from "./zoom.js";
@@ -49,13 +49,10 @@ export class ResultView {
     }
   }
 
-  /** Show the server's answer of /page/segment about `file`, unless another one is waited for. */
+  /** Show what `segmentPicture` gave about `file`, unless another one is waited for. */
   async show(answer, file) {
-    const [labels, confidence] = await Promise.all([
-      unpack(answer.labels),
-      unpack(answer.confidence),
-    ]);
     if (file !== this.#file) return;
+    const { labels, confidence } = answer;
     const [height, width] = answer.view;
     const image = new ImageData(width, height);
     this.#result = {
@@ -189,7 +186,7 @@ export class ResultView {
   }
 
   #saveMask() {
-    const mask = new Blob([decodeBase64(this.#result.mask)], { type: "image/png" });
+    const mask = new Blob([this.#result.mask], { type: "image/png" });
     download(mask, `${stemOf(this.#file)}_mask.png`);
   }
 

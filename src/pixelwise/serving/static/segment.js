@@ -1,11 +1,12 @@
-// The tab Segment: a picture goes to the server once.
+// The tab Segment: a picture is labelled once, by the server or in the page itself.
 import { setUpCamera } from "./camera.js";
 import { partsOf } from "./dom.js";
 import { listExamples, offerFormats, receiveImages } from "./images.js";
 import { PanelRequest } from "./request.js";
 import { ResultView } from "./result.js";
 
-export async function setUpSegment(panel, settings) {
+/** `segmentPicture(model, image, { signal, onProgress })` gives the labels of a picture. */
+export async function setUpSegment(panel, settings, segmentPicture) {
   const find = partsOf(panel);
   const request = new PanelRequest(panel, settings);
   const view = new ResultView(panel);
@@ -16,15 +17,15 @@ export async function setUpSegment(panel, settings) {
     file = image;
     view.preview(image);
     const start = performance.now();
-    const path = `page/segment?model=${encodeURIComponent(models.value)}`;
     const label = `Segmenting ${image.name ?? "the picture"} ...`;
-    const answer = await request.send(path, image, label);
+    const ask = (options) => segmentPicture(models.value, image, options);
+    const answer = await request.send(image, label, ask);
     if (!answer) return;
     await view.show(answer, image);
     request.report(summarize(answer, (performance.now() - start) / 1000));
   }
 
-  find("limits").textContent = `${settings.formats.join(", ")}; at most ${settings.max_size}`;
+  find("limits").textContent = settings.limits;
   offerFormats(find("file"), settings.formats);
   models.append(...settings.models.map((name) => new Option(name)));
   find("models").hidden = settings.models.length < 2;

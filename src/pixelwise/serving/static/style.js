@@ -1,4 +1,5 @@
 // The tab Style: a photo in the style of a painting, where the server has a style network.
+import { postBytes } from "./api.js";
 import { download, partsOf } from "./dom.js";
 import { decodeDataUrl, offerFormats, showImage } from "./images.js";
 import { PanelRequest } from "./request.js";
@@ -22,7 +23,9 @@ export function setUpStyle(panel, settings) {
   async function paint() {
     const { content, painting } = files;
     const path = `page/style?split=${content.size}&side=${find("side").value}`;
-    const answer = await request.send(path, new Blob([content, painting]), "Painting ...");
+    const body = new Blob([content, painting]);
+    const ask = (options) => postBytes(path, body, options);
+    const answer = await request.send(body, "Painting ...", ask);
     if (!answer) return;
     const styled = find("styled");
     await showImage(styled, answer.image);
