@@ -24,6 +24,8 @@ EXTRA = {
     "pyarrow": "parquet",
     "mlflow": "mlflow",
     "wandb": "wandb",
+    "segmentation_models_pytorch": "smp",
+    "transformers": "transformers",
 }
 EXTRA |= dict.fromkeys(("fastapi", "uvicorn", "python_multipart", "prometheus_client"), "serve")
 EXTRA |= dict.fromkeys(("ray", "fsspec"), "cluster")

@@ -14,8 +14,9 @@ from pixelwise.errors import ModelError, PixelwiseError
 from pixelwise.io.atomic import atomic
 from pixelwise.models.config import ModelConfig
 from pixelwise.models.file_kinds import is_exported, is_pickle, name_kind
+from pixelwise.models.libraries.source_files import SIDE_FILES, find_source
 from pixelwise.models.picture_sizes import PictureSizes
-from pixelwise.models.remote_models import fetch_model, parse_address
+from pixelwise.models.remote_models import fetch_beside, fetch_model, parse_address
 from pixelwise.optional import InstallationError, wrap_import_faults
 
 if TYPE_CHECKING:
@@ -146,19 +147,26 @@ def read_header(path: Path) -> Header:
 
 
 def model_path(path: Path) -> Path:
-    """The model file itself: for it, for a run folder, for an address (the copy in the cache), or
-    for the name of a bundled model where no file has that name.
+    """The model file itself: for it, for a run folder, for an address (the copy in the cache), for
+    a model of another library (what was made of it, in the cache), or for the name of a bundled
+    model where no file has that name.
 
     Raises ModelError where there is none, and for an export, which has no weights to read.
     """
     address = parse_address(path)
     if address is not None:
-        return fetch_model(address)
+        file = fetch_model(address)
+        if is_own(file):
+            return file
+        fetch_beside(address, SIDE_FILES)
+        return _import(file.parent) or file
     check_not_exported(path)
     if path.is_dir():
-        return _find_in_folder(path)
+        own = path / "model.safetensors"
+        imported = None if own.is_file() and is_own(own) else _import(path)
+        return imported or _find_in_folder(path)
     if path.is_file():
-        return path
+        return path if is_own(path) else _import(path) or path
     known = bundled()
     if str(path) in known:
         return known[str(path)]
@@ -167,6 +175,30 @@ def model_path(path: Path) -> Path:
         "pixelwise wrote, an address (hf://owner/name), or a bundled "
         f"model: {', '.join(known)}"
     )
+
+
+def is_own(path: Path) -> bool:
+    """Whether a file says that pixelwise wrote it; not so for one that is damaged."""
+    try:
+        with safe_open(path, framework="np") as file:
+            return HEADER_KEY in (file.metadata() or {})
+    except (SafetensorError, OSError):
+        return False
+
+
+def _import(path: Path) -> Path | None:
+    """The model file made of another library's model; None where it is not one."""
+    source = find_source(path)
+    if source is None:
+        return None
+    cached = source.cache_path()
+    if cached.is_file():
+        return cached
+    with wrap_import_faults():
+        # imports PyTorch
+        from pixelwise.models.libraries.import_model import import_model
+
+    return import_model(source)
 
 
 def find_models(model: str | Path | Sequence[str | Path]) -> list[Path]:

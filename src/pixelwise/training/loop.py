@@ -94,7 +94,7 @@ def fit(
     if (
         config.optim.frozen
         and config.optim.frozen_views
-        and not model.encoder.pyramid.pooled_channels
+        and model.gives_cacheable_features
     ):
         networks = (model,) if average is None else (model, average.module)
         folder = context.run / f"features{fabric.global_rank}"

@@ -18,7 +18,7 @@ from pixelwise.errors import DataError
 from pixelwise.evaluation.class_match import names_for_data
 from pixelwise.hardware import check_precision, choose_device, count_cores, free_memory
 from pixelwise.io.channels import Channels, ReadingRule
-from pixelwise.models.checkpoint import load_model
+from pixelwise.models.checkpoint import load_model, read_header
 from pixelwise.models.config import ModelConfig
 from pixelwise.models.encoder_stages import count_stages
 from pixelwise.models.picture_sizes import PictureSizes
@@ -193,9 +193,16 @@ def make_plan(
 
 
 def _make_model(dataset: DataSet, config: TrainConfig) -> tuple[ModelConfig, Segmenter]:
-    """The network with random weights, which follow from the seed."""
+    """The network with random weights, which follow from the seed; that of a start of another
+    library.
+    """
     torch.manual_seed(config.run.seed)
     options = config.model
+    if options.start is not None:
+        start = read_header(Path(options.start)).model
+        if start.library is not None:
+            model_config = replace(start, classes=len(dataset.classes), temperature=1.0, scale=1.0)
+            return model_config, build_segmenter(model_config)
     model_config = ModelConfig(
         options.decoder,
         options.encoder,
