@@ -36,6 +36,25 @@ def _bin_weights(size: int, bins: int, features: Tensor) -> Tensor:
     return counted / counted.sum(dim=1, keepdim=True)
 
 
+class BinPool(nn.AdaptiveAvgPool2d):
+    """`pool_to_bins` in place of PyTorch's own pooling."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(N, C, H, W) to (N, C, bins, bins)."""
+        size = self.output_size
+        return pool_to_bins(features, size if isinstance(size, int) else int(size[0] or 1))
+
+
+def pool_by_products(net: nn.Module) -> nn.Module:
+    """`net`, each of whose poolings to square bins does as `pool_to_bins`, in place."""
+    for layer in net.modules():
+        if type(layer) is nn.AdaptiveAvgPool2d:
+            size = layer.output_size
+            if isinstance(size, int) or len(set(size)) == 1:
+                layer.__class__ = BinPool  # networks that hold it in lists see it too
+    return net
+
+
 class PooledConv(nn.Module):
     """Pooling to bins, a 1x1 convolution with ReLU, and interpolation to the features' own size.
 

@@ -56,7 +56,11 @@ def test_logits_are_those_of_torchvision(
     assert compare(tmp_path / "net.pth", logits_of(network), size=(37, 51)) < 1e-4
     decoder, _, encoder = name.partition("_")
     config = read_header(tmp_path / "net.pth").model
-    assert (config.decoder, config.encoder, config.classes) == (f"torchvision.{decoder}", encoder, 5)
+    assert (config.decoder, config.encoder, config.classes) == (
+        f"torchvision.{decoder}",
+        encoder,
+        5,
+    )
 
 
 @pytest.mark.parametrize("name", [SMALL, "deeplabv3_mobilenet_v3_large"])

@@ -8,9 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.onnx import register_custom_op_symbolic, symbolic_helper  # type: ignore[attr-defined]
+from torch.onnx.errors import OnnxExporterError
 
+from pixelwise.errors import ModelError, first_line
 from pixelwise.models.config import RGB_CHANNELS
 from pixelwise.models.layer_swaps import pad_by_constants
+from pixelwise.models.pooling import pool_by_products
 from pixelwise.models.segmenter import Segmenter
 
 OPSET = 18
@@ -81,7 +84,7 @@ def to_onnx(
     padded to a multiple.
     """
     # the network sees multiples of its strides alone, so TensorFlow's padding is the same for all
-    network = pad_by_constants(copy.deepcopy(model))
+    network = pool_by_products(pad_by_constants(copy.deepcopy(model)))
     file = io.BytesIO()
     free = {0: "images", 2: "height", 3: "width"}
     images, *sides = _TRACED if size is None else (1, *size)
@@ -93,17 +96,23 @@ def to_onnx(
         warnings.simplefilter(
             "ignore"
         )  # on tracing being the old way, and on sizes that are compared, which are free
-        torch.onnx.export(
-            _FromPixels(network).eval().cpu(),
-            (torch.zeros(shape, dtype=torch.uint8),),
-            # the exporter by tracing writes to file objects as well
-            file,  # type: ignore[arg-type]
-            input_names=[name],
-            output_names=["logits"],
-            dynamic_axes={name: free, "logits": free} if size is None else None,
-            opset_version=OPSET,
-            dynamo=False,
-            do_constant_folding=not keep_layers,
-            training=mode.PRESERVE if keep_layers else mode.EVAL,
-        )
+        try:
+            torch.onnx.export(
+                _FromPixels(network).eval().cpu(),
+                (torch.zeros(shape, dtype=torch.uint8),),
+                # the exporter by tracing writes to file objects as well
+                file,  # type: ignore[arg-type]
+                input_names=[name],
+                output_names=["logits"],
+                dynamic_axes={name: free, "logits": free} if size is None else None,
+                opset_version=OPSET,
+                dynamo=False,
+                do_constant_folding=not keep_layers,
+                training=mode.PRESERVE if keep_layers else mode.EVAL,
+            )
+        except OnnxExporterError as error:
+            raise ModelError(
+                f"PyTorch cannot write the network as ONNX ({first_line(error)}); take --runtime "
+                "torch"
+            ) from error
     return file.getvalue()

@@ -15,12 +15,17 @@ from pixelwise.models.libraries.library_segmenter import LibrarySegmenter
 from pixelwise.models.libraries.smp_networks import read_smp
 from pixelwise.models.libraries.source_files import Source
 from pixelwise.models.libraries.torchvision_networks import read_torchvision
+from pixelwise.models.libraries.transformers_networks import read_transformers
 from pixelwise.palette import default_palette
 
 UNKNOWN = "unknown"
 _LOG = logging.getLogger("pixelwise")
 
-READERS: tuple[Callable[[Source], ImportedModel | None], ...] = (read_smp, read_torchvision)
+READERS: tuple[Callable[[Source], ImportedModel | None], ...] = (
+    read_transformers,
+    read_smp,
+    read_torchvision,
+)
 
 
 def import_model(source: Source) -> Path | None:

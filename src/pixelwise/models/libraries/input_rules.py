@@ -58,7 +58,9 @@ def read_preprocessor(raw: Mapping[str, Any]) -> InputRules:
 def _read(raw: Mapping[str, Any]) -> InputRules:
     # the networks see [0, 1] divided by 255 unless the file says otherwise
     factor = float(raw.get("rescale_factor", 1 / 255)) if raw.get("do_rescale", True) else 1.0
-    has_mean = raw.get("do_normalize", "image_mean" in raw)
+    has_mean = raw.get("do_normalize")
+    if has_mean is None:  # the processors that flip, MobileViT's, do not
+        has_mean = "do_flip_channel_order" not in raw
     mean = _three(raw.get("image_mean", IMAGENET_MEAN) if has_mean else 0.0)
     std = _three(raw.get("image_std", IMAGENET_STD) if has_mean else 1.0)
     scale = 255 * factor

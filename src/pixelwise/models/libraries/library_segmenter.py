@@ -12,11 +12,13 @@ from pixelwise.models.libraries.input_rules import InputRules
 from pixelwise.models.libraries.library import Library
 from pixelwise.models.libraries.smp_networks import SMP
 from pixelwise.models.libraries.torchvision_networks import TORCHVISION
+from pixelwise.models.libraries.transformers_networks import TRANSFORMERS
 from pixelwise.models.pyramid import Pyramid
 from pixelwise.models.segmenter import Segmenter, crop_to, pad_to_multiple, per_channel
 
 LIBRARIES: dict[str, Library] = {
     "torchvision": TORCHVISION,
+    "transformers": TRANSFORMERS,
     "smp": SMP,
 }
 

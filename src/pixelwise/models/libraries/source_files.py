@@ -12,7 +12,7 @@ import yaml
 
 from pixelwise.errors import ModelError
 from pixelwise.io.cache import cache_folder
-from pixelwise.models.file_kinds import is_pickle, name_kind
+from pixelwise.models.file_kinds import name_kind
 
 CONFIG = "config.json"
 PREPROCESSOR = "preprocessor_config.json"
@@ -83,7 +83,11 @@ def find_source(path: Path) -> Source | None:
         own = path.with_suffix(".json")
         config = own if own.is_file() else folder / CONFIG
     others = (config, folder / PREPROCESSOR, folder / CARD)
-    files = [*([weights] if weights else []), *indices, *(file for file in others if file.is_file())]
+    files = [
+        *([weights] if weights else []),
+        *indices,
+        *(file for file in others if file.is_file()),
+    ]
     return Source(
         path,
         weights,
@@ -95,9 +99,13 @@ def find_source(path: Path) -> Source | None:
 
 
 def _may_hold_weights(path: Path) -> bool:
+    try:
+        kind = name_kind(path)
+    except OSError:
+        return False
     if path.suffix.lower() == ".safetensors":
-        return True
-    return path.suffix.lower() in _PYTORCH and is_pickle(name_kind(path))
+        return not kind
+    return path.suffix.lower() in _PYTORCH and kind == "a pickle"
 
 
 def _read_json(path: Path) -> Mapping[str, Any]:

@@ -27,7 +27,9 @@ def read_state_file(path: Path) -> dict[str, Tensor]:
         # weights_only: a pickle could otherwise run code
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (SafetensorError, OSError, EOFError, ValueError) as error:
-        raise ModelError(f"model {path}: damaged ({type(error).__name__}); copy it again") from error
+        raise ModelError(
+            f"model {path}: truncated or damaged ({type(error).__name__}); copy it again"
+        ) from error
     except Exception as error:  # the unpickler's own error type is private
         raise ModelError(
             f"model {path}: a pickle of more than tensors, which could run code when read; if you "
