@@ -233,13 +233,18 @@ def _runs_of_folds(path: Path) -> list[Path]:
 
 
 def is_model(path: str | Path) -> bool:
-    """Whether a path is that of a model, or of a folder with one, or a bundled model's name."""
+    """Whether a path is that of a model, or of a folder with one, also another library's, or a
+    bundled model's name.
+    """
     if parse_address(path) is not None:
         return True
     path = Path(path)
     if path.is_dir():
-        return any((path / name).is_file() for name in ("model.safetensors", FOLDS_FILE))
-    return _may_be_model(path) or (str(path) in bundled() and not path.exists())
+        own = any((path / name).is_file() for name in ("model.safetensors", FOLDS_FILE))
+        return own or find_source(path) is not None
+    if _may_be_model(path) or (str(path) in bundled() and not path.exists()):
+        return True
+    return path.is_file() and find_source(path) is not None
 
 
 def check_not_exported(model: Path) -> None:
@@ -288,8 +293,8 @@ def _open_model(path: Path, framework: str) -> Iterator[tuple[Any, Header]]:
             metadata = file.metadata() or {}
             if HEADER_KEY not in metadata:
                 raise ModelError(
-                    f"model {path}: not written by pixelwise; such a file can serve as encoder "
-                    "--weights"
+                    f"model {path}: not written by pixelwise, nor a model of another library "
+                    "that docs/other-models.md lists; such a file can serve as encoder --weights"
                 )
             yield file, parse_header(metadata[HEADER_KEY], path)
     except SafetensorError as error:
@@ -316,7 +321,8 @@ def _check_kind(path: Path) -> None:
     if is_pickle(kind):
         raise ModelError(
             f"model {path}: {kind}, which could run code when read; pixelwise reads "
-            ".safetensors only"
+            ".safetensors, and of the other libraries' models in docs/other-models.md files of "
+            "tensors alone"
         )
     weights = path.with_suffix(".xml")
     if path.suffix.lower() == ".bin" and weights.is_file():

@@ -41,18 +41,24 @@ class BinPool(nn.AdaptiveAvgPool2d):
 
     def forward(self, features: Tensor) -> Tensor:
         """(N, C, H, W) to (N, C, bins, bins)."""
-        size = self.output_size
-        return pool_to_bins(features, size if isinstance(size, int) else int(size[0] or 1))
+        bins = _square_bins(self)
+        return super().forward(features) if bins is None else pool_to_bins(features, bins)
 
 
 def pool_by_products(net: nn.Module) -> nn.Module:
     """`net`, each of whose poolings to square bins does as `pool_to_bins`, in place."""
     for layer in net.modules():
-        if type(layer) is nn.AdaptiveAvgPool2d:
-            size = layer.output_size
-            if isinstance(size, int) or len(set(size)) == 1:
-                layer.__class__ = BinPool  # networks that hold it in lists see it too
+        if type(layer) is nn.AdaptiveAvgPool2d and _square_bins(layer) is not None:
+            layer.__class__ = BinPool  # in place: a network may hold it in a list of its own too
     return net
+
+
+def _square_bins(layer: nn.AdaptiveAvgPool2d) -> int | None:
+    """The bins a side of a pooling; None where they differ, or follow the input."""
+    size = layer.output_size
+    if isinstance(size, int):
+        return size
+    return size[0] if size and size[0] == size[1] else None
 
 
 class PooledConv(nn.Module):

@@ -139,5 +139,5 @@ def test_a_configuration_that_torchvision_lacks_is_refused() -> None:
         build_segmenter(ModelConfig("torchvision.fcn", "resnet18", 2))
     with pytest.raises(ConfigError, match="takes RGB, not 4 channels"):
         build_segmenter(ModelConfig("torchvision.fcn", "resnet50", 2, channels=4))
-    with pytest.raises(ConfigError, match="unknown library 'torchvisoin'.*did you mean"):
+    with pytest.raises(ConfigError, match=r"unknown library 'torchvisoin'.*did you mean"):
         build_segmenter(ModelConfig("torchvisoin.fcn", "resnet50", 2))

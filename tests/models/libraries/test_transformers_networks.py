@@ -103,7 +103,7 @@ def write(folder: Path, make: Callable[[], tuple[Any, Any]], **options: object) 
         network.train()(pixel_values=torch.rand(4, 3, 64, 64))
         for name, parameter in network.named_parameters():
             if "classifier" in name:
-                parameter *= 10
+                parameter.mul_(10)
     network.eval().save_pretrained(folder)
     processor = getattr(transformers, name)(**options)
     processor.save_pretrained(folder)

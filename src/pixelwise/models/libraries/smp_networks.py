@@ -78,7 +78,7 @@ def _size(network: nn.Module) -> tuple[int, int] | None:
     patches = getattr(transformer, "patch_embed", None)
     if not getattr(patches, "strict_img_size", False):
         return None
-    height, width = patches.img_size  # type: ignore[union-attr, misc]
+    height, width = patches.img_size  # type: ignore[union-attr]
     return int(height), int(width)
 
 

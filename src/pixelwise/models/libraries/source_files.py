@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -83,18 +84,14 @@ def find_source(path: Path) -> Source | None:
         own = path.with_suffix(".json")
         config = own if own.is_file() else folder / CONFIG
     others = (config, folder / PREPROCESSOR, folder / CARD)
-    files = [
-        *([weights] if weights else []),
-        *indices,
-        *(file for file in others if file.is_file()),
-    ]
+    present = [file for file in others if file.is_file()]
     return Source(
         path,
         weights,
         _read_json(config),
         _read_json(folder / PREPROCESSOR),
         _read_licence(folder / CARD),
-        tuple(files),
+        (*([weights] if weights else indices), *present),
     )
 
 
@@ -134,10 +131,8 @@ def _read_licence(card: Path) -> str | None:
 
 
 def _versions() -> list[str]:
-    found = []
+    names = []
     for package in _PACKAGES:
-        try:
-            found.append(f"{package} {version(package)}")
-        except PackageNotFoundError:
-            continue
-    return found
+        with suppress(PackageNotFoundError):
+            names.append(f"{package} {version(package)}")
+    return names

@@ -89,7 +89,7 @@ def _build(config: ModelConfig) -> nn.Module:
             f"{_installed()} cannot build {kind.__name__} ({first_line(error)}); install the "
             "version that wrote it"
         ) from error
-    network.image_side = _read_side(config)  # type: ignore[assignment]
+    network.image_side = _read_side(config)
     return network
 
 
