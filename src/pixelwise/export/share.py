@@ -142,7 +142,8 @@ def _push_to_store(address: Address, stage: Path) -> None:
 
 def pull(address: str, out: str | Path | None = None) -> Pulled:
     """Copy the model at an address (what was made of another library's) and its card to the new
-    folder `out`, which is called as the last part of the address by default. Raises ConfigError, ModelError and OutputError.
+    folder `out`, which is called as the last part of the address by default. Raises ConfigError,
+    ModelError and OutputError.
     """
     source = _parse(address)
     path = model_path(Path(address))

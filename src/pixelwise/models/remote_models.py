@@ -157,7 +157,8 @@ def explain_hub_errors(address: Address) -> Iterator[None]:
         ) from error
     except errors.RemoteEntryNotFoundError as error:
         raise ModelError(
-            f"{where}: holds no {FILE}; pixelwise reads its own safetensors files only, no pickles"
+            f"{where}: holds no {FILE}; safetensors alone are fetched, no pickles: ask its owner "
+            "for them, or download it all and give the folder"
         ) from error
     except errors.HfHubHTTPError as error:
         status = error.response.status_code
