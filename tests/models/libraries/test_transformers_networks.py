@@ -92,7 +92,7 @@ def eomt() -> tuple[Any, Any]:
 def write(folder: Path, make: Callable[[], tuple[Any, Any]], **options: object) -> tuple[Any, Any]:
     """The network and its processor, and their files in `folder`."""
     torch.manual_seed(0)
-    network, name = make()
+    network, kind = make()
     for parameter in network.parameters():
         if parameter.ndim > 1:
             nn.init.normal_(parameter, std=parameter[0].numel() ** -0.5)
@@ -105,7 +105,7 @@ def write(folder: Path, make: Callable[[], tuple[Any, Any]], **options: object) 
             if "classifier" in name:
                 parameter.mul_(10)
     network.eval().save_pretrained(folder)
-    processor = getattr(transformers, name)(**options)
+    processor = getattr(transformers, kind)(**options)
     processor.save_pretrained(folder)
     return network, processor
 
