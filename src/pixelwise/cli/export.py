@@ -15,8 +15,8 @@ def export(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="File to write: .onnx, .xml for OpenVINO, or .safetensors in half the size. By "
-            "default model.onnx in the run folder."
+            help="File to write: .onnx, .deepness.onnx for QGIS, .xml for OpenVINO, .safetensors "
+            "in half the size. By default model.onnx in the run folder."
         ),
     ] = None,
     images: Annotated[
@@ -78,6 +78,8 @@ def _export_int8(model: Path, out: Path, data: Path) -> None:
 
 
 def _steps(path: Path) -> tuple[tuple[tuple[object, ...], str], ...]:
+    if path.name.endswith(".deepness.onnx"):
+        return ()
     return (
         (("predict", path, "photo.jpg"), "label images with that file"),
         (("serve", path), "answer requests with it"),

@@ -15,6 +15,15 @@ from PIL import Image
 from pixelwise.datasets.run_images import validation_pairs
 from pixelwise.datasets.synthetic import draw_scene
 from pixelwise.errors import ConfigError, ModelError
+from pixelwise.export.deepness import (
+    SIZE,
+    SUFFIX,
+    DeepnessRunner,
+    ProbabilityRunner,
+    check_square,
+    is_deepness,
+    write_deepness,
+)
 from pixelwise.export.description import check_description, describe, tiles_of, write_description
 from pixelwise.inference.backends.onnx_file import write_onnx
 from pixelwise.inference.backends.onnx_trace import to_onnx
@@ -74,7 +83,8 @@ def export(
     (.safetensors). Beside the first two a NAME.json says what they take and give (`describe`).
 
     With `size` (height, width) the network takes one picture of that size alone, for readers that
-    know no free sizes.
+    know no free sizes. A name that ends in .deepness.onnx is for QGIS's plugin Deepness: a square
+    of floats in, probabilities out.
 
     It is run on `images` (files or folders) beside PyTorch in float32 before. Without `images` some
     of the run's validation images are taken where they still exist, and a drawn scene otherwise.
@@ -83,6 +93,9 @@ def export(
     """
     progress = progress or default_progress()
     path = Path(out)
+    if is_deepness(path):
+        size = size or SIZE
+        check_square(size)
     _check_target(path, Path(model), size)
     segmenter, header = load_model(Path(model))
     pictures, source = _read_pictures(Path(model), images, reading_rule(header.reading))
@@ -91,12 +104,15 @@ def export(
         source += f", resized to {size[0]} x {size[1]}"
     progress.log(f"comparing on {len(pictures)} image(s): {source}")
     with tempfile.TemporaryDirectory() as folder:
-        trial = Path(folder) / f"trial{path.suffix}"
+        trial = Path(folder) / f"trial{SUFFIX if is_deepness(path) else path.suffix}"
         _write_model(trial, segmenter, header, size)
         exported = _load_runner(trial, header.model.channels)
-        result = _compare(path, exported, _torch_runner(segmenter), pictures)
+        reference: Runner = _torch_runner(segmenter)
+        if is_deepness(path):
+            reference = ProbabilityRunner(reference)
+        result = _compare(path, exported, reference, pictures)
         _check_agreement(result)
-        if is_exported(path):
+        if is_exported(path) and not is_deepness(path):
             write_description(path, describe(path, segmenter, header, size))
         # What is kept is what was compared, to the bit. OpenVINO's .xml comes last: it names the
         # weights in the .bin.
@@ -122,7 +138,7 @@ def _check_target(path: Path, model: Path, size: tuple[int, int] | None) -> None
         raise ConfigError(
             f"size {size[0]} x {size[1]} (height x width): each must be at least {MIN_TILE}"
         )
-    if is_exported(path):
+    if is_exported(path) and not is_deepness(path):
         check_description(path)
     if path.suffix == ".onnx":
         require_package("onnx")
@@ -150,6 +166,8 @@ def _torch_runner(segmenter: Segmenter) -> TorchRunner:
 def _load_runner(path: Path, channels: int) -> Runner:
     if path.suffix == HALF_PRECISION:
         return _torch_runner(load_model(path)[0])
+    if is_deepness(path):
+        return DeepnessRunner(path)
     if path.suffix == ".onnx":
         return OnnxRunner(path, channels=channels)
     return OpenVinoRunner(path, channels=channels)
@@ -161,6 +179,9 @@ def _write_model(
     if path.suffix == HALF_PRECISION:
         save_model(path, segmenter, header, half=True)
         return
+    if is_deepness(path):
+        write_deepness(path, segmenter, header, size or SIZE)
+        return
     onnx_bytes = to_onnx(segmenter, size)
     if path.suffix == ".onnx":
         write_onnx(path, onnx_bytes, header, tiles=tiles_of(size))
@@ -170,7 +191,7 @@ def _write_model(
 
 
 def _compare(
-    path: Path, exported: Runner, reference: TorchRunner, pictures: Sequence[Array]
+    path: Path, exported: Runner, reference: Runner, pictures: Sequence[Array]
 ) -> Exported:
     gap = 0.0
     agreeing = 0

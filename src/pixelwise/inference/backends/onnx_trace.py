@@ -32,6 +32,18 @@ class _FromPixels(nn.Module):
         return logits
 
 
+class _FromFloats(nn.Module):
+    """float32 in [0, 1] (N, channels, H, W) to class probabilities (N, C, H, W)."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.model(images)
+        return logits.softmax(1)
+
+
 def _resize_bicubic(
     graph: Any,
     image: Any,
@@ -74,11 +86,16 @@ def input_name(channels: int) -> str:
 
 
 def to_onnx(
-    model: Segmenter, size: tuple[int, int] | None = None, *, keep_layers: bool = False
+    model: Segmenter,
+    size: tuple[int, int] | None = None,
+    *,
+    keep_layers: bool = False,
+    probabilities: bool = False,
 ) -> bytes:
     """The network with its normalisation: uint8 pixels (N, channels, H, W) to `logits`, float32
     (N, C, H, W); N, H, W free, or one picture of `size` (height, width). With `keep_layers` every
-    layer keeps its own weights under their names, none fused with its neighbour's.
+    layer keeps its own weights under their names, none fused with its neighbour's. With
+    `probabilities` it takes floats in [0, 1] and gives softmax.
 
     PyTorch's exporter by tracing is used: that by torch.export does not come to an end on sizes
     padded to a multiple.
@@ -90,6 +107,8 @@ def to_onnx(
     images, *sides = _TRACED if size is None else (1, *size)
     shape = (images, model.channels, *sides)
     name = input_name(model.channels)
+    output = "probabilities" if probabilities else "logits"
+    wrapper = _FromFloats if probabilities else _FromPixels
     mode = torch.onnx.TrainingMode
     register_custom_op_symbolic("aten::_upsample_bicubic2d_aa", _resize_bicubic, OPSET)
     with warnings.catch_warnings():
@@ -98,13 +117,13 @@ def to_onnx(
         )  # on tracing being the old way, and on sizes that are compared, which are free
         try:
             torch.onnx.export(
-                _FromPixels(network).eval().cpu(),
-                (torch.zeros(shape, dtype=torch.uint8),),
+                wrapper(network).eval().cpu(),
+                (torch.zeros(shape, dtype=torch.float32 if probabilities else torch.uint8),),
                 # the exporter by tracing writes to file objects as well
                 file,  # type: ignore[arg-type]
                 input_names=[name],
-                output_names=["logits"],
-                dynamic_axes={name: free, "logits": free} if size is None else None,
+                output_names=[output],
+                dynamic_axes={name: free, output: free} if size is None else None,
                 opset_version=OPSET,
                 dynamo=False,
                 do_constant_folding=not keep_layers,
