@@ -12,7 +12,9 @@ from typing import Any
 from urllib.request import urlopen
 
 import pytest
+import torch
 from PIL import Image
+from torchvision.models import get_model
 from typer.main import get_command
 
 import pixelwise
@@ -22,6 +24,7 @@ from pixelwise.serving.client import Client
 ROOT = Path(__file__).parents[1]
 PAGES = ("README.md", *(f"docs/{name}.md" for name in ("training", "predicting", "learning")))
 PAGES += tuple(f"docs/{name}.md" for name in ("formats", "scores", "export", "serving", "style"))
+PAGES += ("docs/other-models.md",)
 LINKED = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "benchmarks/results/README.md"]
 
 # The photos of the README's sessions show these, the test's data others.
@@ -116,6 +119,8 @@ def test_the_commands_and_the_python_of_a_page_work(
     for run in ("runs/first", "runs/second"):
         if run in read(page) and not re.search(rf'(train.*--out |"data", "){run}', read(page)):
             shutil.copytree(request.getfixturevalue("trained"), desk / run)
+    if page == "docs/other-models.md":
+        write_others()
     lines = commands(page)
     assert lines
     for line in lines:
@@ -131,6 +136,17 @@ def test_the_commands_and_the_python_of_a_page_work(
     assert first_words(shown) - {"$", "...", *OTHER_CLASSES} <= printed
     if page != "docs/serving.md":  # its client needs the server, which has been asked
         run_python(page)
+
+
+def write_others() -> None:
+    """Models of other libraries, untrained, as the guide names them."""
+    network = get_model("lraspp_mobilenet_v3_large", weights_backbone=None, num_classes=4)
+    torch.save(network.state_dict(), "net.pth")
+    smp = pytest.importorskip("segmentation_models_pytorch")
+    smp.Unet("resnet18", encoder_weights=None, classes=4).save_pretrained("unet")
+    config = json.loads(Path("unet/config.json").read_text())
+    config["class_names"] = ["background", "circle", "square", "triangle"]
+    Path("unet/config.json").write_text(json.dumps(config))
 
 
 def first_words(lines: list[str]) -> set[str]:

@@ -26,6 +26,8 @@ EXTRA = {
     "wandb": "wandb",
     "ncnn": "ncnn",
     "pnnx": "ncnn",
+    "segmentation_models_pytorch": "smp",
+    "transformers": "transformers",
 }
 EXTRA |= dict.fromkeys(("fastapi", "uvicorn", "python_multipart", "prometheus_client"), "serve")
 EXTRA |= dict.fromkeys(("ray", "fsspec"), "cluster")

@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors.torch import save
+from torchvision.models import get_model
 from typer.testing import CliRunner
 
 import pixelwise
 from pixelwise.cli.main import app
 from pixelwise.errors import ConfigError, ModelError, OutputError
 from pixelwise.export.share import pull, push
-from pixelwise.models.checkpoint import BUNDLED, model_path
+from pixelwise.models.checkpoint import BUNDLED, model_path, read_header
 from pixelwise.models.remote_models import FILE, fetch_model
 
 # huggingface_hub's own
@@ -51,6 +53,17 @@ def test_an_address_is_a_model_everywhere_and_fetched_once(
     fetch_model.cache_clear()  # as another process: the file in the cache is still the hub's
     assert model_path(Path(ADDRESS)).read_bytes() == BYTES
     assert hub.downloads == 1
+
+
+def test_a_model_of_another_library_is_fetched_with_what_lies_beside_it(
+    hub: Any, tmp_path: Path
+) -> None:
+    network = get_model("lraspp_mobilenet_v3_large", weights_backbone=None, num_classes=2)
+    config = json.dumps({"class_names": ["sky", "sea"]}).encode()
+    hub.repos["me/net"] = {FILE: save(network.state_dict()), "config.json": config}
+    pulled = pull("hf://me/net", tmp_path / "net")
+    assert pulled.header.classes.names == ("sky", "sea")
+    assert read_header(tmp_path / "net").model.decoder == "torchvision.lraspp"
 
 
 def test_a_hub_that_is_away_leaves_the_cache_which_is_said(

@@ -1,10 +1,19 @@
+from typing import Any
+
 import pytest
 import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 
-from pixelwise.models.pooling import PooledConv, PyramidPooling, pool_to_bins
+from pixelwise.models.pooling import (
+    BinPool,
+    PooledConv,
+    PyramidPooling,
+    pool_by_products,
+    pool_to_bins,
+)
 
 
 @settings(max_examples=60, deadline=None)
@@ -37,3 +46,13 @@ def test_a_pyramid_has_one_map_for_each_number_of_bins() -> None:
     mean = features.mean((2, 3), keepdim=True)
     expected = layers[0].conv(mean).expand(1, 2, 6, 5)  # type: ignore[operator]
     torch.testing.assert_close(maps[0], expected)
+
+
+@pytest.mark.parametrize("size", [1, 3, (2, 2), (2, 3), (None, 3)])
+def test_pytorchs_poolings_are_replaced_in_place_where_bins_are_square(size: Any) -> None:
+    layer = nn.AdaptiveAvgPool2d(size)
+    features = torch.randn(1, 2, 7, 5)
+    expected = layer(features)
+    assert pool_by_products(nn.Sequential(layer))[0] is layer
+    assert isinstance(layer, BinPool) == (size in (1, 3, (2, 2)))
+    torch.testing.assert_close(layer(features), expected)

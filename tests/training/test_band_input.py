@@ -165,3 +165,10 @@ def test_a_start_of_as_many_bands_keeps_its_weights() -> None:
     assert model.std.flatten().tolist() == [1, 1, 1, 1]
     with pytest.raises(ConfigError, match="takes 4 bands, and the images have 3"):
         match_start(build_segmenter(config), source, "start", None)
+
+
+def test_a_network_of_another_library_takes_three_bands_alone() -> None:
+    config = ModelConfig("torchvision.lraspp", "mobilenet_v3_large", 2)
+    channels = make_channels("red", "green", "blue", "nir")
+    with pytest.raises(ConfigError, match=r"have 4 bands, and torchvision\.lraspp takes three"):
+        fit_to_channels(build_segmenter(config), config, channels)

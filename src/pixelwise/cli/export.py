@@ -15,8 +15,9 @@ def export(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="File to write: .onnx, .xml for OpenVINO, .safetensors in half the size, or "
-            ".html, a page that labels photos. By default model.onnx in the run folder."
+            help="File to write: .onnx, .deepness.onnx for QGIS, .xml for OpenVINO, .safetensors "
+            "in half the size, or .html, a page that labels photos. By default model.onnx in the "
+            "run folder."
         ),
     ] = None,
     images: Annotated[
@@ -89,6 +90,8 @@ def _describe(exported: Any, *, int8: bool) -> str:
 
 
 def _steps(path: Path) -> tuple[tuple[tuple[object, ...], str], ...]:
+    if path.name.endswith(".deepness.onnx"):
+        return ()
     return (
         (("predict", path, "photo.jpg"), "label images with that file"),
         (("serve", path), "answer requests with it"),

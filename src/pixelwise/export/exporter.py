@@ -15,6 +15,15 @@ from PIL import Image
 from pixelwise.datasets.run_images import validation_pairs
 from pixelwise.datasets.synthetic import draw_scene
 from pixelwise.errors import ConfigError, ModelError
+from pixelwise.export.deepness import (
+    SIZE,
+    SUFFIX,
+    DeepnessRunner,
+    ProbabilityRunner,
+    check_square,
+    is_deepness,
+    write_deepness,
+)
 from pixelwise.export.description import check_description, describe, tiles_of, write_description
 from pixelwise.export.ncnn_file import NCNN_STEP, NcnnRunner, describe_ncnn, write_ncnn
 from pixelwise.inference.backends.onnx_file import write_onnx
@@ -76,7 +85,8 @@ def export(
     NAME.json says what they take and give (`describe`).
 
     With `size` (height, width) the network takes one picture of that size alone, for readers that
-    know no free sizes.
+    know no free sizes. A name that ends in .deepness.onnx is for QGIS's plugin Deepness: a square
+    of floats in, probabilities out.
 
     It is run on `images` (files or folders) beside PyTorch in float32 before. Without `images` some
     of the run's validation images are taken where they still exist, and a drawn scene otherwise.
@@ -85,6 +95,9 @@ def export(
     """
     progress = progress or default_progress()
     path = Path(out)
+    if is_deepness(path):
+        size = size or SIZE
+        check_square(size)
     _check_target(path, Path(model), size)
     segmenter, header = load_model(Path(model))
     pictures, source = _read_pictures(Path(model), images, reading_rule(header.reading))
@@ -93,12 +106,15 @@ def export(
         source += f", resized to {size[0]} x {size[1]}"
     progress.log(f"comparing on {len(pictures)} image(s): {source}")
     with tempfile.TemporaryDirectory() as folder:
-        trial = Path(folder) / f"trial{path.suffix}"
+        trial = Path(folder) / f"trial{SUFFIX if is_deepness(path) else path.suffix}"
         _write_model(trial, segmenter, header, size)
         exported = _load_runner(trial, header.model.channels)
-        result = _compare(path, exported, _torch_runner(segmenter), pictures)
+        reference: Runner = _torch_runner(segmenter)
+        if is_deepness(path):
+            reference = ProbabilityRunner(reference)
+        result = _compare(path, exported, reference, pictures)
         _check_agreement(result)
-        if is_exported(path) or is_ncnn(path):
+        if is_described(path):
             description = describe(path, segmenter, header, size)
             write_description(path, describe_ncnn(description) if is_ncnn(path) else description)
         # What is kept is what was compared, to the bit. The weights in a .bin come first.
@@ -124,7 +140,7 @@ def _check_target(path: Path, model: Path, size: tuple[int, int] | None) -> None
         raise ConfigError(
             f"size {size[0]} x {size[1]} (height x width): each must be at least {MIN_TILE}"
         )
-    if is_exported(path) or is_ncnn(path):
+    if is_described(path):
         check_description(path)
     if is_ncnn(path):
         _check_ncnn(path, size)
@@ -134,6 +150,13 @@ def _check_target(path: Path, model: Path, size: tuple[int, int] | None) -> None
         require_package("openvino")
     elif path.resolve() == model_path(model).resolve():
         raise ConfigError(f"--out {path} is the model itself; give another name")
+
+
+def is_described(path: Path) -> bool:
+    """Whether a file has a JSON beside it that says what it takes and gives; what Deepness needs
+    stands in its own file.
+    """
+    return is_ncnn(path) or (is_exported(path) and not is_deepness(path))
 
 
 def _check_ncnn(path: Path, size: tuple[int, int] | None) -> None:
@@ -164,6 +187,8 @@ def _torch_runner(segmenter: Segmenter) -> TorchRunner:
 def _load_runner(path: Path, channels: int) -> Runner:
     if path.suffix == HALF_PRECISION:
         return _torch_runner(load_model(path)[0])
+    if is_deepness(path):
+        return DeepnessRunner(path)
     if path.suffix == ".onnx":
         return OnnxRunner(path, channels=channels)
     if path.suffix == ".param":
@@ -177,6 +202,9 @@ def _write_model(
     if path.suffix == HALF_PRECISION:
         save_model(path, segmenter, header, half=True)
         return
+    if is_deepness(path):
+        write_deepness(path, segmenter, header, size or SIZE)
+        return
     if path.suffix == ".param" and size is not None:
         write_ncnn(path, segmenter, size)
         return
@@ -189,7 +217,7 @@ def _write_model(
 
 
 def _compare(
-    path: Path, exported: Runner, reference: TorchRunner, pictures: Sequence[Array]
+    path: Path, exported: Runner, reference: Runner, pictures: Sequence[Array]
 ) -> Exported:
     gap = 0.0
     agreeing = 0

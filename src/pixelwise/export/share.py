@@ -20,7 +20,6 @@ from pixelwise.models.remote_models import (
     Address,
     explain_hub_errors,
     fetch_card,
-    fetch_model,
     hash_file,
     hub_endpoint,
     parse_address,
@@ -142,11 +141,12 @@ def _push_to_store(address: Address, stage: Path) -> None:
 
 
 def pull(address: str, out: str | Path | None = None) -> Pulled:
-    """Copy the model at an address, and its card, to the new folder `out`, which is called as the
-    last part of the address by default. Raises ConfigError, ModelError and OutputError.
+    """Copy the model at an address (what was made of another library's) and its card to the new
+    folder `out`, which is called as the last part of the address by default. Raises ConfigError,
+    ModelError and OutputError.
     """
     source = _parse(address)
-    path = fetch_model(source)
+    path = model_path(Path(address))
     header = read_header(path)
     last = source.uri.rstrip("/").rpartition("/")[2].partition("@")[0]
     folder = Path(out) if out is not None else Path(last.removesuffix(".safetensors"))

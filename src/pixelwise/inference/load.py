@@ -223,7 +223,13 @@ def _export_network(path: Path) -> bytes:
         return stored
     from pixelwise.inference.backends.onnx_trace import to_onnx  # imports PyTorch
 
-    return to_onnx(load_model(path)[0])
+    model, header = load_model(path)
+    network = to_onnx(model)
+    if header.model.library is not None:
+        from pixelwise.inference.backends.free_sizes import check_free_sizes
+
+        check_free_sizes(model, network)
+    return network
 
 
 def _pixels_to_label(image: str, sizes: PictureSizes | None) -> int:

@@ -14,8 +14,9 @@ from pixelwise.errors import ModelError, PixelwiseError
 from pixelwise.io.atomic import atomic
 from pixelwise.models.config import ModelConfig
 from pixelwise.models.file_kinds import is_exported, is_pickle, name_kind
+from pixelwise.models.libraries.source_files import SIDE_FILES, find_source
 from pixelwise.models.picture_sizes import PictureSizes
-from pixelwise.models.remote_models import fetch_model, parse_address
+from pixelwise.models.remote_models import fetch_beside, fetch_model, parse_address
 from pixelwise.optional import InstallationError, wrap_import_faults
 
 if TYPE_CHECKING:
@@ -146,19 +147,26 @@ def read_header(path: Path) -> Header:
 
 
 def model_path(path: Path) -> Path:
-    """The model file itself: for it, for a run folder, for an address (the copy in the cache), or
-    for the name of a bundled model where no file has that name.
+    """The model file itself: for it, for a run folder, for an address (the copy in the cache), for
+    a model of another library (what was made of it, in the cache), or for the name of a bundled
+    model where no file has that name.
 
     Raises ModelError where there is none, and for an export, which has no weights to read.
     """
     address = parse_address(path)
     if address is not None:
-        return fetch_model(address)
+        file = fetch_model(address)
+        if is_own(file):
+            return file
+        fetch_beside(address, SIDE_FILES)
+        return _import(file.parent) or file
     check_not_exported(path)
     if path.is_dir():
-        return _find_in_folder(path)
+        own = path / "model.safetensors"
+        imported = None if own.is_file() and is_own(own) else _import(path)
+        return imported or _find_in_folder(path)
     if path.is_file():
-        return path
+        return path if is_own(path) else _import(path) or path
     known = bundled()
     if str(path) in known:
         return known[str(path)]
@@ -172,6 +180,30 @@ def model_path(path: Path) -> Path:
 def model_name(model: Path) -> str:
     """What a model is called: as its folder, or its file without the ending."""
     return (model if model.is_dir() else model.with_suffix("")).resolve().name
+
+
+def is_own(path: Path) -> bool:
+    """Whether a file says that pixelwise wrote it; not so for one that is damaged."""
+    try:
+        with safe_open(path, framework="np") as file:
+            return HEADER_KEY in (file.metadata() or {})
+    except (SafetensorError, OSError):
+        return False
+
+
+def _import(path: Path) -> Path | None:
+    """The model file made of another library's model; None where it is not one."""
+    source = find_source(path)
+    if source is None:
+        return None
+    cached = source.cache_path()
+    if cached.is_file():
+        return cached
+    with wrap_import_faults():
+        # imports PyTorch
+        from pixelwise.models.libraries.import_model import import_model
+
+    return import_model(source)
 
 
 def find_models(model: str | Path | Sequence[str | Path]) -> list[Path]:
@@ -206,13 +238,18 @@ def _runs_of_folds(path: Path) -> list[Path]:
 
 
 def is_model(path: str | Path) -> bool:
-    """Whether a path is that of a model, or of a folder with one, or a bundled model's name."""
+    """Whether a path is that of a model, or of a folder with one, also another library's, or a
+    bundled model's name.
+    """
     if parse_address(path) is not None:
         return True
     path = Path(path)
     if path.is_dir():
-        return any((path / name).is_file() for name in ("model.safetensors", FOLDS_FILE))
-    return _may_be_model(path) or (str(path) in bundled() and not path.exists())
+        own = any((path / name).is_file() for name in ("model.safetensors", FOLDS_FILE))
+        return own or find_source(path) is not None
+    if _may_be_model(path) or (str(path) in bundled() and not path.exists()):
+        return True
+    return path.is_file() and find_source(path) is not None
 
 
 def check_not_exported(model: Path) -> None:
@@ -261,8 +298,8 @@ def _open_model(path: Path, framework: str) -> Iterator[tuple[Any, Header]]:
             metadata = file.metadata() or {}
             if HEADER_KEY not in metadata:
                 raise ModelError(
-                    f"model {path}: not written by pixelwise; such a file can serve as encoder "
-                    "--weights"
+                    f"model {path}: not written by pixelwise, nor a model of another library "
+                    "that docs/other-models.md lists; such a file can serve as encoder --weights"
                 )
             yield file, parse_header(metadata[HEADER_KEY], path)
     except SafetensorError as error:
@@ -289,7 +326,8 @@ def _check_kind(path: Path) -> None:
     if is_pickle(kind):
         raise ModelError(
             f"model {path}: {kind}, which could run code when read; pixelwise reads "
-            ".safetensors only"
+            ".safetensors, and of the other libraries' models in docs/other-models.md files of "
+            "tensors alone"
         )
     weights = path.with_suffix(".xml")
     if path.suffix.lower() == ".bin" and weights.is_file():

@@ -1,7 +1,8 @@
 """What a network is, in names and numbers; importing this does not import PyTorch."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pixelwise.errors import ConfigError
 
@@ -25,10 +26,10 @@ class ModelConfig:
     """All that is needed to build a network before its weights are loaded."""
 
     decoder: str
-    """One of DECODERS."""
+    """One of DECODERS, or a library and its network, such as `torchvision.fcn`."""
 
     encoder: str
-    """A timm network, or one of PAPER_ENCODERS."""
+    """A timm network, or one of PAPER_ENCODERS; the library's own name of it."""
 
     classes: int
     """Channels of the logits."""
@@ -48,3 +49,15 @@ class ModelConfig:
 
     scale: float = 1.0
     """Factor within SCALES by which the trained network resizes an image before looking at it."""
+
+    bgr: bool = False
+    """Whether another library's network takes blue, green, red."""
+
+    options: Mapping[str, Any] | None = None
+    """Those with which another library builds its network."""
+
+    @property
+    def library(self) -> str | None:
+        """The other library whose network it is; None for those of DECODERS."""
+        library, separator, _ = self.decoder.partition(".")
+        return library if separator else None

@@ -36,6 +36,31 @@ def _bin_weights(size: int, bins: int, features: Tensor) -> Tensor:
     return counted / counted.sum(dim=1, keepdim=True)
 
 
+class BinPool(nn.AdaptiveAvgPool2d):
+    """`pool_to_bins` in place of PyTorch's own pooling."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(N, C, H, W) to (N, C, bins, bins)."""
+        bins = _square_bins(self)
+        return super().forward(features) if bins is None else pool_to_bins(features, bins)
+
+
+def pool_by_products(net: nn.Module) -> nn.Module:
+    """`net`, each of whose poolings to square bins does as `pool_to_bins`, in place."""
+    for layer in net.modules():
+        if type(layer) is nn.AdaptiveAvgPool2d and _square_bins(layer) is not None:
+            layer.__class__ = BinPool  # in place: a network may hold it in a list of its own too
+    return net
+
+
+def _square_bins(layer: nn.AdaptiveAvgPool2d) -> int | None:
+    """The bins a side of a pooling; None where they differ, or follow the input."""
+    size = layer.output_size
+    if isinstance(size, int):
+        return size
+    return size[0] if size and size[0] == size[1] else None
+
+
 class PooledConv(nn.Module):
     """Pooling to bins, a 1x1 convolution with ReLU, and interpolation to the features' own size.
 

@@ -22,6 +22,7 @@ from pixelwise.models.decoders.unetplusplus import UNetPlusPlus
 from pixelwise.models.decoders.upernet import UPerNet
 from pixelwise.models.encoder import Encoder
 from pixelwise.models.input_channels import widen_input
+from pixelwise.models.libraries.library_segmenter import build_library_segmenter, check_library
 from pixelwise.models.pretrained import load_weights
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.models.upsampling import UPSAMPLE
@@ -82,6 +83,8 @@ def build_segmenter(config: ModelConfig) -> Segmenter:
     Raises ConfigError for unknown names and impossible numbers.
     """
     check_model_config(config)
+    if config.library is not None:
+        return build_library_segmenter(config)
     encoder = Encoder(
         config.encoder,
         plain=config.plain,
@@ -115,7 +118,9 @@ def build_segmenter(config: ModelConfig) -> Segmenter:
 
 def check_model_config(config: ModelConfig) -> None:
     """Raises ConfigError for unknown names and impossible numbers; the encoder is not built."""
-    if config.decoder not in DECODERS:
+    if config.library is not None:
+        check_library(config)
+    elif config.decoder not in DECODERS:
         raise unknown_choice_error("decoder", config.decoder, DECODERS)
     if config.upsample is not None:
         _check_upsample(config.decoder, config.upsample)

@@ -10,7 +10,7 @@ import logging
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -157,7 +157,8 @@ def explain_hub_errors(address: Address) -> Iterator[None]:
         ) from error
     except errors.RemoteEntryNotFoundError as error:
         raise ModelError(
-            f"{where}: holds no {FILE}; pixelwise reads its own safetensors files only, no pickles"
+            f"{where}: holds no {FILE}; safetensors alone are fetched, no pickles: ask its owner "
+            "for them, or download it all and give the folder"
         ) from error
     except errors.HfHubHTTPError as error:
         status = error.response.status_code
@@ -229,15 +230,33 @@ def _hash_error(address: Address, digest: str, expected: str) -> ModelError:
 
 def fetch_card(address: Address) -> bytes:
     """The card beside a model; empty where there is none, or it cannot be fetched."""
+    return _fetch_file(address, CARD)
+
+
+def fetch_beside(address: Address, names: Sequence[str]) -> None:
+    """Put those of the files beside a model that are there, or were once, into the cache beside
+    it.
+    """
+    folder = fetch_model(address).parent
+    for name in names:
+        content = _fetch_file(address, name)
+        # the hub's own cache holds them there already
+        if content and not address.is_hub:
+            with atomic(folder / name) as temp_path:
+                temp_path.write_bytes(content)
+
+
+def _fetch_file(address: Address, name: str) -> bytes:
+    """A file beside a model; empty where there is none, or it cannot be fetched."""
     try:
         if not address.is_hub:
-            return bytes(filesystem(address.uri).cat_file(address.at(CARD)))
+            return bytes(filesystem(address.uri).cat_file(address.at(name)))
         import huggingface_hub as hub
 
         repo, revision = address.repo()
         folder = cache_folder() / "hub"
         path = hub.hf_hub_download(
-            repo, CARD, revision=revision, endpoint=hub_endpoint(), cache_dir=folder
+            repo, name, revision=revision, endpoint=hub_endpoint(), cache_dir=folder
         )
         return Path(path).read_bytes()
     except Exception:  # of several libraries, without a base class but Exception

@@ -26,6 +26,9 @@ class Segmenter(nn.Module):
     mean: Tensor
     std: Tensor
 
+    # What stands before the names of the encoder's weights.
+    encoder_prefix = "encoder.net."
+
     def __init__(
         self,
         encoder: Encoder,
@@ -41,13 +44,18 @@ class Segmenter(nn.Module):
         self.scale = scale
         self.encoder = encoder
         self.decoder = decoder
-        self.register_buffer("mean", _per_channel(encoder.mean))
-        self.register_buffer("std", _per_channel(encoder.std))
+        self.register_buffer("mean", per_channel(encoder.mean))
+        self.register_buffer("std", per_channel(encoder.std))
 
     @property
     def channels(self) -> int:
         """Of the pictures that it takes."""
         return self.mean.shape[1]
+
+    @property
+    def gives_cacheable_features(self) -> bool:
+        """Whether its encoder's network gives a list of maps that are all its decoder sees."""
+        return not self.encoder.pyramid.pooled_channels
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, channels, H, W) in [0, 1] to logits (N, C, H, W)."""
@@ -63,7 +71,7 @@ class Segmenter(nn.Module):
 
     def _logits_at_scale(self, images: Tensor) -> Tensor:
         """The logits of the resized images, resized back."""
-        padded = _pad_to_multiple(images, SCALE_ALIGN)
+        padded = pad_to_multiple(images, SCALE_ALIGN)
         resized = F.interpolate(
             padded,
             scale_factor=self.scale,
@@ -72,18 +80,18 @@ class Segmenter(nn.Module):
         )
         logits = self._logits(resized)
         logits = resize_like(logits, padded)
-        return _crop_to(logits, images)
+        return crop_to(logits, images)
 
     def _logits(self, images: Tensor) -> Tensor:
-        padded = _pad_to_multiple(images, self.encoder.align)
+        padded = pad_to_multiple(images, self.encoder.align)
         features = self.encoder(padded)
         logits: Tensor = self.decoder(features)  # (N, C, H', W'), at stride 1 or a few
         if logits.shape[-2:] != padded.shape[-2:]:
             logits = resize_like(logits, padded)
-        return _crop_to(logits, images)
+        return crop_to(logits, images)
 
 
-def _pad_to_multiple(images: Tensor, multiple: int) -> Tensor:
+def pad_to_multiple(images: Tensor, multiple: int) -> Tensor:
     """With zeros at the right and the bottom, up to a multiple of so many pixels a side."""
     height, width = images.shape[-2:]
     right = -width % multiple
@@ -91,12 +99,13 @@ def _pad_to_multiple(images: Tensor, multiple: int) -> Tensor:
     return F.pad(images, (0, right, 0, bottom))
 
 
-def _crop_to(logits: Tensor, images: Tensor) -> Tensor:
+def crop_to(logits: Tensor, images: Tensor) -> Tensor:
     """The upper left part, of the size of `images`."""
     height, width = images.shape[-2:]
     return logits[..., :height, :width]
 
 
-def _per_channel(values: Sequence[float]) -> Tensor:
+def per_channel(values: Sequence[float]) -> Tensor:
+    """(1, 3, 1, 1) of a value for each channel."""
     flat = torch.tensor(values)  # (3,)
     return flat.reshape(1, 3, 1, 1)

@@ -77,7 +77,7 @@ def warm_start(
         axes = _class_axes(config, target)
     shared = [(classes.index(name), known.index(name)) for name in classes if name in known]
     taken = _take_all(target, state, axes, shared)
-    _check_encoder(config, target, state, taken)
+    _check_encoder(model.encoder_prefix, config, target, state, taken)
     missing = [name for name in target if name not in taken]
     zeroed = _zero_scores(target, missing) if isinstance(model.decoder, FCN) else []
     model.load_state_dict(target)
@@ -132,14 +132,15 @@ def _take(
 
 
 def _check_encoder(
+    prefix: str,
     config: ModelConfig,
     target: Mapping[str, Tensor],
     state: Mapping[str, Tensor],
     taken: Sequence[str],
 ) -> None:
-    if any(name.startswith("encoder.net.") for name in taken):
+    if any(name.startswith(prefix) for name in taken):
         return
-    names = (name for name in target if name.startswith("encoder.net."))
+    names = (name for name in target if name.startswith(prefix))
     first = next(names)
     shape = list(state[first].shape) if first in state else "none"
     raise ModelError(

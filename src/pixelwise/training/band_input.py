@@ -45,10 +45,16 @@ def fit_to_channels(
     model: Segmenter, config: ModelConfig, channels: Channels | None
 ) -> ModelConfig:
     """Let a network take the channels, in place; returns its configuration. One that takes so many
-    already, as its start did, keeps its weights.
+    already, as its start did, keeps its weights. Raises ConfigError for another library's network
+    and other than three.
     """
     if channels is None:
         return config
+    if config.library is not None and len(channels) != RGB_CHANNELS:
+        raise ConfigError(
+            f"the images have {len(channels)} bands, and {config.decoder} takes three; choose "
+            "three with --bands, or leave out --start"
+        )
     if model.channels != len(channels) or len(channels) == RGB_CHANNELS:
         widen_input(model, channels.names)
     set_normalisation(model, channels.mean, channels.std)

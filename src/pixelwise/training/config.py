@@ -76,8 +76,8 @@ class ModelOptions:
     """Build the network as published, without this project's additions."""
 
     start: str | None = option(None, own=True, metavar="MODEL")
-    """Model, bundled or your own, whose weights the training starts from; --weights is then
-    ignored.
+    """Model, bundled, your own or another library's, whose weights the training starts from;
+    --weights is then ignored. Another library's brings its own network.
     """
 
     predict_scale: float | None = option(

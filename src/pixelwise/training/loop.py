@@ -91,11 +91,7 @@ def fit(
     history = restore_state(context.run, (model, average, optimizer), budget)
     features: AbstractContextManager[None] = nullcontext()
     # indices of poolings go beside the features
-    if (
-        config.optim.frozen
-        and config.optim.frozen_views
-        and not model.encoder.pyramid.pooled_channels
-    ):
+    if config.optim.frozen and config.optim.frozen_views and model.gives_cacheable_features:
         networks = (model,) if average is None else (model, average.module)
         folder = context.run / f"features{fabric.global_rank}"
         features = cached_features([network.encoder for network in networks], folder)

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from math import ceil
-from pathlib import Path
 
 import torch
 from lightning_fabric import Fabric
@@ -15,17 +14,13 @@ from lightning_fabric import Fabric
 from pixelwise.datasets.scan import SplitStats, scan_split
 from pixelwise.datasets.types import DataSet
 from pixelwise.errors import DataError
-from pixelwise.evaluation.class_match import names_for_data
 from pixelwise.hardware import check_precision, choose_device, count_cores, free_memory
-from pixelwise.io.channels import Channels, ReadingRule
-from pixelwise.models.checkpoint import load_model
+from pixelwise.io.channels import ReadingRule
 from pixelwise.models.config import ModelConfig
 from pixelwise.models.encoder_stages import count_stages
 from pixelwise.models.picture_sizes import PictureSizes
-from pixelwise.models.pretrained import is_pretrained, load_weights
-from pixelwise.models.registry import build_segmenter
+from pixelwise.models.pretrained import is_pretrained
 from pixelwise.models.segmenter import Segmenter
-from pixelwise.models.warm_start import warm_start
 from pixelwise.progress import Progress
 from pixelwise.training.auto_config import (
     choose_open_options,
@@ -36,7 +31,6 @@ from pixelwise.training.band_input import (
     find_dataset_channels,
     fit_to_channels,
     log_reading,
-    match_start,
 )
 from pixelwise.training.batches import make_loaders, make_samples
 from pixelwise.training.config import TrainConfig
@@ -47,6 +41,7 @@ from pixelwise.training.distributed import (
 )
 from pixelwise.training.downscale_tolerance import measure_downscaled_masks
 from pixelwise.training.duration import estimate_seconds
+from pixelwise.training.initial_network import init_weights, make_network
 from pixelwise.training.loaders import (
     TrainingSet,
 )
@@ -140,9 +135,9 @@ def make_plan(
     TrainingError where a step does not fit into memory.
     """
     channels = find_dataset_channels(dataset, config)
-    model_config, model = _make_model(dataset, config)
+    model_config, model = make_network(dataset, config)
     # before minutes of reading, as weights may be missing
-    origin = _init_weights(model, model_config, dataset, config, channels) if init else ""
+    origin = init_weights(model, model_config, dataset, config, channels) if init else ""
     model_config = fit_to_channels(model, model_config, channels)
     teacher = load_teacher(config, dataset.classes, model_config.channels)
     labelled, val = _scan_splits(dataset, config, progress)
@@ -190,39 +185,6 @@ def make_plan(
         teacher,
         step_seconds,
     )
-
-
-def _make_model(dataset: DataSet, config: TrainConfig) -> tuple[ModelConfig, Segmenter]:
-    """The network with random weights, which follow from the seed."""
-    torch.manual_seed(config.run.seed)
-    options = config.model
-    model_config = ModelConfig(
-        options.decoder,
-        options.encoder,
-        len(dataset.classes),
-        options.upsample,
-        options.plain,
-    )
-    return model_config, build_segmenter(model_config)
-
-
-def _init_weights(
-    model: Segmenter,
-    model_config: ModelConfig,
-    dataset: DataSet,
-    config: TrainConfig,
-    channels: Channels | None,
-) -> str:
-    """Give the network its first weights; returns where they came from."""
-    start = config.model.start
-    if start is None:
-        return load_weights(model.encoder, config.model.weights)
-    source, header = load_model(Path(start))
-    match_start(model, source, start, channels)
-    names = dataset.classes.names
-    known = names_for_data(header.classes, dataset.classes, model_name=f"the start {start}")
-    taken = warm_start(model, model_config, names, state=source.state_dict(), known=known)
-    return f"start {start}: {taken}"
 
 
 def _scan_splits(

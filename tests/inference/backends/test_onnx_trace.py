@@ -1,7 +1,9 @@
 import onnxruntime
+import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from pixelwise.errors import ModelError
 from pixelwise.inference.backends.onnx_trace import to_onnx
 from pixelwise.models.config import ModelConfig
 from pixelwise.models.registry import build_segmenter
@@ -17,3 +19,17 @@ def test_a_position_embedding_is_resampled_to_the_image_as_pytorch_does() -> Non
     with torch.no_grad():
         expected = model(rgb.float() / 255)
     torch.testing.assert_close(torch.from_numpy(logits), expected, atol=1e-4, rtol=1e-4)
+
+
+class Bessel(nn.Module):
+    """Ends in an operator that ONNX lacks."""
+
+    def forward(self, features: dict[int, Tensor]) -> Tensor:
+        return torch.special.bessel_j0(features[32])
+
+
+def test_a_network_that_cannot_be_written_is_named_in_a_line() -> None:
+    model = build_segmenter(ModelConfig("fcn32s", "resnet10t", 3))
+    model.decoder = Bessel()
+    with pytest.raises(ModelError, match=r"cannot write the network as ONNX \(.*bessel_j0"):
+        to_onnx(model)

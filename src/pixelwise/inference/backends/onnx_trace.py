@@ -8,9 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.onnx import register_custom_op_symbolic, symbolic_helper  # type: ignore[attr-defined]
+from torch.onnx.errors import OnnxExporterError
 
+from pixelwise.errors import ModelError, first_line
 from pixelwise.models.config import RGB_CHANNELS
 from pixelwise.models.layer_swaps import pad_by_constants
+from pixelwise.models.pooling import pool_by_products
 from pixelwise.models.segmenter import Segmenter
 
 OPSET = 18
@@ -28,6 +31,18 @@ class FromPixels(nn.Module):
         """Logits at the size of the pixels."""
         logits: Tensor = self.model(rgb.float() / 255)
         return logits
+
+
+class _FromFloats(nn.Module):
+    """float32 in [0, 1] (N, channels, H, W) to class probabilities (N, C, H, W)."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.model(images)
+        return logits.softmax(1)
 
 
 def _resize_bicubic(
@@ -72,39 +87,52 @@ def input_name(channels: int) -> str:
 
 
 def to_onnx(
-    model: Segmenter, size: tuple[int, int] | None = None, *, keep_layers: bool = False
+    model: Segmenter,
+    size: tuple[int, int] | None = None,
+    *,
+    keep_layers: bool = False,
+    probabilities: bool = False,
 ) -> bytes:
     """The network with its normalisation: uint8 pixels (N, channels, H, W) to `logits`, float32
     (N, C, H, W); N, H, W free, or one picture of `size` (height, width). With `keep_layers` every
-    layer keeps its own weights under their names, none fused with its neighbour's.
+    layer keeps its own weights under their names, none fused with its neighbour's. With
+    `probabilities` it takes floats in [0, 1] and gives softmax.
 
     PyTorch's exporter by tracing is used: that by torch.export does not come to an end on sizes
     padded to a multiple.
     """
     # the network sees multiples of its strides alone, so TensorFlow's padding is the same for all
-    network = pad_by_constants(copy.deepcopy(model))
+    network = pool_by_products(pad_by_constants(copy.deepcopy(model)))
     file = io.BytesIO()
     free = {0: "images", 2: "height", 3: "width"}
     images, *sides = _TRACED if size is None else (1, *size)
     shape = (images, model.channels, *sides)
     name = input_name(model.channels)
+    output = "probabilities" if probabilities else "logits"
+    wrapper = _FromFloats if probabilities else FromPixels
     mode = torch.onnx.TrainingMode
     register_custom_op_symbolic("aten::_upsample_bicubic2d_aa", _resize_bicubic, OPSET)
     with warnings.catch_warnings():
         warnings.simplefilter(
             "ignore"
         )  # on tracing being the old way, and on sizes that are compared, which are free
-        torch.onnx.export(
-            FromPixels(network).eval().cpu(),
-            (torch.zeros(shape, dtype=torch.uint8),),
-            # the exporter by tracing writes to file objects as well
-            file,  # type: ignore[arg-type]
-            input_names=[name],
-            output_names=["logits"],
-            dynamic_axes={name: free, "logits": free} if size is None else None,
-            opset_version=OPSET,
-            dynamo=False,
-            do_constant_folding=not keep_layers,
-            training=mode.PRESERVE if keep_layers else mode.EVAL,
-        )
+        try:
+            torch.onnx.export(
+                wrapper(network).eval().cpu(),
+                (torch.zeros(shape, dtype=torch.float32 if probabilities else torch.uint8),),
+                # the exporter by tracing writes to file objects as well
+                file,  # type: ignore[arg-type]
+                input_names=[name],
+                output_names=[output],
+                dynamic_axes={name: free, output: free} if size is None else None,
+                opset_version=OPSET,
+                dynamo=False,
+                do_constant_folding=not keep_layers,
+                training=mode.PRESERVE if keep_layers else mode.EVAL,
+            )
+        except OnnxExporterError as error:
+            raise ModelError(
+                f"PyTorch cannot write the network as ONNX ({first_line(error)}); take --runtime "
+                "torch"
+            ) from error
     return file.getvalue()
