@@ -72,7 +72,7 @@ Resume = Annotated[
     OptionSource(DataOptions, ("format", "mask_folder", "matte_threshold", "group"), panel=DATA),
     OptionSource(
         DataOptions,
-        ("skip_unpaired", "instances", "merge", "drop", "tree", "object_gap"),
+        ("skip_unpaired", "instances", "multilabel", "merge", "drop", "tree", "object_gap"),
         unset=True,
         panel=DATA,
     ),

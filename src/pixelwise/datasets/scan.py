@@ -16,6 +16,7 @@ from pixelwise.datasets.mask_encoding import MaskEncoding, is_damaged
 from pixelwise.datasets.mask_reader import LabelError
 from pixelwise.datasets.measure_pair import measure_pair
 from pixelwise.datasets.pair_stats import FileStats, MaskStats, PairStats, Problem, Size
+from pixelwise.datasets.scan_layers import PairLayers, scan_layers
 from pixelwise.datasets.scan_pairs import scan_pairs
 from pixelwise.datasets.set_issues import find_other_palettes
 from pixelwise.datasets.types import DataSet, Pair, first
@@ -105,8 +106,12 @@ def scan_split(
     pairs = dataset.pairs(split)
     encoding = encoding_of(dataset.format, dataset.classes, dataset.read_labels)
     tally = _Tally()
-    for stats in _scan(dataset, split, pairs, progress):
-        _count(tally, stats, dataset, encoding)
+    if dataset.multilabel:
+        for row in scan_layers(dataset, split, progress):
+            _count_layers(tally, row)
+    else:
+        for stats in _scan(dataset, split, pairs, progress):
+            _count(tally, stats, dataset, encoding)
     _check(split, len(pairs), tally, skip_broken=skip_broken)
     if encoding.form == "ids" and not encoding.by_palette:
         raise_first(find_other_palettes(tally.with_palette))
@@ -140,6 +145,13 @@ def _check_learnable(
 ) -> None:
     """Raise DataError where training images show one class alone."""
     present = np.flatnonzero(tally.counts[:VOID])
+    if dataset.multilabel:
+        if tally.pairs and not len(present):
+            raise DataError(
+                f"{dataset.root}: no pixel of {split} is of any class: check the layers, whose "
+                "pixels of half their greatest value or more are of the class"
+            )
+        return
     if split == "train" and len(present) == 1:
         name = dataset.classes.names[int(present[0])]
         raise DataError(
@@ -212,6 +224,21 @@ def _count(
     tally.counts += counts
     tally.by_image.append(counts[: len(dataset.classes)].copy())
     tally.holding[counts > 0] += counts[:VOID].sum()
+
+
+def _count_layers(tally: _Tally, row: PairLayers) -> None:
+    if row.problem is not None:
+        tally.broken.append(row.problem)
+        return
+    assert row.image is not None
+    tally.pairs.append(row.pair)
+    tally.sizes.append(row.image.file.size)
+    tally.notes.append(row.image.notes)
+    classes = len(row.pixels)
+    tally.counts[:classes] += row.pixels
+    tally.counts[VOID] += row.void
+    tally.by_image.append(row.pixels)
+    tally.holding[:classes] += np.where(row.pixels > 0, row.counted, 0)
 
 
 def _count_problem(tally: _Tally, problem: Problem) -> None:

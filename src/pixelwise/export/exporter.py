@@ -4,13 +4,17 @@ import math
 import shutil
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
+from scipy.special import expit
 
 from pixelwise.datasets.run_images import validation_pairs
 from pixelwise.datasets.synthetic import draw_scene
@@ -94,7 +98,8 @@ def export(
         trial = Path(folder) / f"trial{path.suffix}"
         _write_model(trial, segmenter, header, size)
         exported = _load_runner(trial, header.model.channels)
-        result = _compare(path, exported, _torch_runner(segmenter), pictures)
+        decide = partial(_decide, thresholds=header.model.thresholds)
+        result = _compare(path, (exported, _torch_runner(segmenter)), pictures, decide)
         _check_agreement(result)
         if is_exported(path):
             write_description(path, describe(path, segmenter, header, size))
@@ -169,9 +174,21 @@ def _write_model(
         write_openvino(path, network, header, tiles=tiles_of(size))
 
 
+def _decide(logits: Logits, thresholds: Sequence[float] | None) -> NDArray[Any]:
+    """What is compared: labels (N, H, W), or where classes overlap layers (N, C, H, W)."""
+    if thresholds is None:
+        return logits.argmax(1)
+    above: NDArray[np.bool_] = expit(logits) >= np.array(thresholds)[:, None, None]
+    return above
+
+
 def _compare(
-    path: Path, exported: Runner, reference: TorchRunner, pictures: Sequence[Array]
+    path: Path,
+    runners: tuple[Runner, Runner],
+    pictures: Sequence[Array],
+    decide: Callable[[Logits], NDArray[Any]],
 ) -> Exported:
+    exported, reference = runners
     gap = 0.0
     agreeing = 0
     pixels = 0
@@ -185,7 +202,7 @@ def _compare(
         torch_seconds += torch_elapsed
         largest = np.abs(logits - expected).max()
         gap = float(np.maximum(gap, largest))  # keeps NaN; max does not
-        agrees = logits.argmax(1) == expected.argmax(1)  # (1, H, W)
+        agrees = decide(logits) == decide(expected)
         agreeing += int(agrees.sum())
         pixels += agrees.size
     agreement = agreeing / pixels

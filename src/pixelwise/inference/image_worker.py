@@ -16,6 +16,7 @@ from pixelwise.errors import ConfigError, ImageError
 from pixelwise.inference.areas import count_labels
 from pixelwise.inference.cutouts import CutoutRules
 from pixelwise.inference.image_info import ImageInfos
+from pixelwise.inference.layer_predictor import LayerPredictor
 from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.inference.predict_raster import (
     RasterSummary,
@@ -43,6 +44,10 @@ _ALL_FRAMES = "--frames all labels each"
 _PAGE_BY_WINDOW = (
     "is read by window, as it is georeferenced or large, and so a file's first page alone is read"
 )
+_LAYERS_BY_WINDOW = (
+    "is read by window, as it is georeferenced or large, which is not done for classes that overlap"
+)
+_SAVE_PLAIN = "cut it to plain TIFF or PNG files"
 _SAVE_PAGE = "save each page as a file, as with `gdal_translate GTIFF_DIR:2:IN.tif page_2.tif`"
 
 
@@ -98,6 +103,8 @@ class ImageWorker:
             with ImageFile(path, frame=frame.number if frame else None) as file:
                 info = None if frame else self._infos.get(image)
                 by_window = info.by_window if info else reads_by_window(path, file.pixels)
+                if by_window and isinstance(self.predictor, LayerPredictor):
+                    raise ImageError.of_file(path, _LAYERS_BY_WINDOW, _SAVE_PLAIN)
                 if frame and by_window:
                     raise ImageError.of_file(path, _PAGE_BY_WINDOW, _SAVE_PAGE)
                 if not by_window:
@@ -170,6 +177,8 @@ class ImageWorker:
         takes_turns = (file.pixels or 0) > MAX_PARALLEL_PIXELS
         with _LARGE_IMAGE_LOCK if takes_turns else nullcontext():
             picture = file.read(self.predictor.rule)
+            if isinstance(self.predictor, LayerPredictor):
+                return self._save_layers(image, file, picture, self.predictor)
             result = self.predictor.predict(
                 picture,
                 tta=options.tta,
@@ -205,6 +214,19 @@ class ImageWorker:
         return Labelled(
             prefix + names[0], file.pixels, self._notes(result.notes), count_labels(result.labels)
         )
+
+    def _save_layers(
+        self, image: str, file: ImageFile, picture: Picture, predictor: LayerPredictor
+    ) -> Labelled:
+        """Label an image by a model of overlapping classes."""
+        options = self.options
+        result = predictor.predict_layers(picture, tta=options.tta, scales=options.scales)
+        store, prefix, stem = self.place(image)
+        with self.output_folder(store) as folder:
+            first, *_ = result.save(
+                folder, stem, overlay=options.overlay, scores=options.scores is not None
+            )
+        return Labelled(prefix + first.name, file.pixels, self._notes(result.notes))
 
     def _measure_seams(self, labels: Array, picture: Picture) -> Seams:
         """Those of labels (H, W), at the size at which the picture was cut in tiles."""

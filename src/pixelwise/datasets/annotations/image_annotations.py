@@ -75,7 +75,7 @@ class AnnotationReader:
 
     def rasterize(self, image: Path, *, objects: bool = False) -> RasterizedMask:
         """As called, with what was clipped and overlapped."""
-        annotation = self._parse(image)
+        annotation = self.parse_image(image)
         height, width = annotation.size
         if min(height, width) < 1 or height * width > MAX_PIXELS:
             reason = f"its annotation gives {height} x {width} pixels (height x width)"
@@ -88,7 +88,8 @@ class AnnotationReader:
             objects=objects,
         )
 
-    def _parse(self, image: Path) -> ImageAnnotation:
+    def parse_image(self, image: Path) -> ImageAnnotation:
+        """What is drawn on an image. Raises ImageError for a record that is not as its format."""
         try:
             record = unpack_record(self.records[image])
             return self.parse(record, image, self.mapping.labels)
