@@ -44,3 +44,24 @@ def test_layers_of_nothing_are_refused(overlapping: Path, tmp_path: Path) -> Non
         Image.new("L", (48, 32)).save(mask)
     with pytest.raises(DataError, match="no pixel of train is of any class"):
         scan_split(opened(data), "train", progress=Progress())
+
+
+class Lines(Progress):
+    """Keeps the log."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def log(self, text: str) -> None:
+        self.lines.append(text)
+
+
+def test_what_one_class_a_pixel_loses_is_logged(overlapping: Path, shapes: Path) -> None:
+    log = Lines()
+    scan_split(open_dataset(overlapping), "train", progress=log)
+    # boxes of 20 x 20 and 18 x 18 pixels, which share 10 x 12
+    share = 120 / (400 + 324 - 120)
+    assert [line for line in log.lines if line.startswith(f"{share:.0%} of the pixels")]
+    silent = Lines()
+    scan_split(open_dataset(shapes), "train", progress=silent)
+    assert not silent.lines

@@ -10,13 +10,13 @@ from pixelwise.errors import ConfigError, ModelError
 from pixelwise.inference.ensemble import join_models
 from pixelwise.inference.layer_predictor import LayerPredictor
 from pixelwise.inference.load import load
-from pixelwise.io.band_pictures import Array
+from pixelwise.inference.tta import Pixels
 
 CLASSES = Classes(("red", "blue"), ((255, 0, 0), (0, 0, 255)))
 THRESHOLDS = (0.5, 0.9)
 
 
-def by_colour(rgb: Array) -> np.ndarray:
+def by_colour(rgb: Pixels) -> np.ndarray:
     """Logits of 2 where a picture is red, and where it is blue."""
     return np.where(rgb[:, [0, 2]] > 100, 2.0, -2.0).astype(np.float32)
 

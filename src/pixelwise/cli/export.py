@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from pixelwise.cli.output_names import export_path
-from pixelwise.cli.shared_options import Model
+from pixelwise.cli.shared_options import Model, takes_one_class
 from pixelwise.errors import ConfigError
 
 
@@ -78,7 +78,7 @@ def _export_int8(model: Path, out: Path, data: Path) -> None:
 
 
 def _steps(path: Path) -> tuple[tuple[tuple[object, ...], str], ...]:
-    return (
-        (("predict", path, "photo.jpg"), "label images with that file"),
-        (("serve", path), "answer requests with it"),
-    )
+    predict = (("predict", path, "photo.jpg"), "label images with that file")
+    if not takes_one_class(path):
+        return (predict,)
+    return (predict, (("serve", path), "answer requests with it"))

@@ -22,6 +22,7 @@ from pixelwise.datasets.annotations.rasterize import (
     BY_ORDER,
     fill_shapes,
 )
+from pixelwise.datasets.band_layers import BandLayers, count_bands, name_bands
 from pixelwise.datasets.index import Index, open_index
 from pixelwise.datasets.picture_blocks import is_one_picture
 from pixelwise.datasets.types import DataOptions, DataSet, first
@@ -30,14 +31,14 @@ from pixelwise.io.images import Array
 from pixelwise.palette import BACKGROUND_COLOUR
 
 NEEDS_ONE_CLASS = (
-    "multilabel: this takes data of one class a pixel; leave it out, or take one of `train`, "
-    "`evaluate` and `predict`, which take classes that overlap"
+    "multilabel: this takes data of one class a pixel; leave it out (`train` and `evaluate` take "
+    "classes that overlap)"
 )
 
 _KEPT = "all classes of a pixel are kept (multilabel)"
 _SOURCES = (
     "a mask file a class (stem_CLASS.png or CLASS/stem.png), outlines (coco, labelme, cvat, yolo, "
-    "via, geojson, labelstudio, supervisely, rle)"
+    "via, geojson, labelstudio, supervisely, rle), or TIFF masks of a band a class"
 )
 
 
@@ -99,7 +100,7 @@ def keep_overlap(index: Index) -> Index:
         # of parts of one class nothing is said to cover another
         listed = f"{len(names)} classes: {first(names)}; {_KEPT}"
         notes = tuple(listed if SMALLER_COVERS in note else note for note in index.notes)
-        layers: MaskLayers | ShapeLayers = MaskLayers(reader.masks, names)
+        layers: MaskLayers | ShapeLayers | BandLayers = MaskLayers(reader.masks, names)
     elif index.classes is not None and isinstance(reader, AnnotationReader):
         classes = _without(index.classes, reader.mapping.uncovered)
         covering = (BY_AREA, BY_ORDER, BY_LAYER, reader.overlap_note)
@@ -107,6 +108,11 @@ def keep_overlap(index: Index) -> Index:
         replaced = {**dict.fromkeys(covering, _KEPT), reader.mapping.note: listed}
         notes = tuple(replaced.get(note, note) for note in index.notes)
         layers = ShapeLayers(reader)
+    elif reader is None and index.pairs() and count_bands(index.pairs()[0][1].mask) > 1:
+        classes = name_bands(index.pairs()[0][1].mask, index.declared)
+        listed = f"{len(classes)} classes, a band each: {first(classes.names)}; {_KEPT}"
+        notes = (*index.notes, listed)
+        layers = BandLayers(len(classes))
     else:
         raise DataError(
             f"{index.root}: read as {index.format}, whose masks hold one class a pixel, so nothing "

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pixelwise.classes import VOID
+from pixelwise.datasets.annotations.rasterize import uncovered_label
 from pixelwise.datasets.edge_alignment import TURN_BETTER
 from pixelwise.datasets.index import encoding_of, mask_source
 from pixelwise.datasets.issues import raise_first
@@ -30,6 +31,8 @@ _SAME_SIZE = (2, 3, 4)
 _MAX_EDGES = 16
 # Files that an error names: a set may have thousands that are broken alike.
 _MAX_SHOWN = 5
+# Of the labelled pixels, the share of several classes from which on it is said what is lost.
+_MUCH_OVERLAP = 0.02
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,7 @@ class _Tally:
     by_image: list[NDArray[np.int64]] = field(default_factory=list)
     turned: list[PairStats] = field(default_factory=list)
     with_palette: list[PairStats] = field(default_factory=list)
+    overlaps: int = 0
 
 
 def scan_split(
@@ -115,6 +119,12 @@ def scan_split(
     _check(split, len(pairs), tally, skip_broken=skip_broken)
     if encoding.form == "ids" and not encoding.by_palette:
         raise_first(find_other_palettes(tally.with_palette))
+    share = _share_of_overlaps(dataset, tally)
+    if share >= _MUCH_OVERLAP:
+        progress.log(
+            f"{share:.0%} of the pixels that are labelled in {split} are of several classes, of "
+            "which one is kept: --multilabel keeps all of them"
+        )
     if tally.turned:
         progress.log(_describe_turned(dataset, tally.turned))
     for path, reason in tally.broken:
@@ -136,6 +146,17 @@ def scan_split(
         notes=tuple(tally.notes),
         by_image=tuple(tuple(counts.tolist()) for counts in tally.by_image),
     )
+
+
+def _share_of_overlaps(dataset: DataSet, tally: _Tally) -> float:
+    """Of the pixels that are of a class but the background, the share that shapes or layers of
+    several classes cover.
+    """
+    counts = tally.counts[:VOID].copy()
+    background = uncovered_label(dataset.classes)
+    if background != VOID:
+        counts[background] = 0
+    return tally.overlaps / max(1, int(counts.sum()))
 
 
 def _check_learnable(
@@ -221,6 +242,7 @@ def _count(
     tally.pairs.append(stats.pair)
     tally.sizes.append(image.size)
     tally.notes.append(stats.image.notes)
+    tally.overlaps += stats.mask.overlaps
     tally.counts += counts
     tally.by_image.append(counts[: len(dataset.classes)].copy())
     tally.holding[counts > 0] += counts[:VOID].sum()

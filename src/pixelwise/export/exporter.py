@@ -177,7 +177,8 @@ def _write_model(
 def _decide(logits: Logits, thresholds: Sequence[float] | None) -> NDArray[Any]:
     """What is compared: labels (N, H, W), or where classes overlap layers (N, C, H, W)."""
     if thresholds is None:
-        return logits.argmax(1)
+        labels: NDArray[np.intp] = logits.argmax(1)
+        return labels
     above: NDArray[np.bool_] = expit(logits) >= np.array(thresholds)[:, None, None]
     return above
 

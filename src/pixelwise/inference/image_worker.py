@@ -16,7 +16,9 @@ from pixelwise.errors import ConfigError, ImageError
 from pixelwise.inference.areas import count_labels
 from pixelwise.inference.cutouts import CutoutRules
 from pixelwise.inference.image_info import ImageInfos
+from pixelwise.inference.layer_options import LayerOptions
 from pixelwise.inference.layer_predictor import LayerPredictor
+from pixelwise.inference.layer_raster import predict_layer_raster
 from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.inference.predict_raster import (
     RasterSummary,
@@ -44,10 +46,6 @@ _ALL_FRAMES = "--frames all labels each"
 _PAGE_BY_WINDOW = (
     "is read by window, as it is georeferenced or large, and so a file's first page alone is read"
 )
-_LAYERS_BY_WINDOW = (
-    "is read by window, as it is georeferenced or large, which is not done for classes that overlap"
-)
-_SAVE_PLAIN = "cut it to plain TIFF or PNG files"
 _SAVE_PAGE = "save each page as a file, as with `gdal_translate GTIFF_DIR:2:IN.tif page_2.tif`"
 
 
@@ -103,8 +101,6 @@ class ImageWorker:
             with ImageFile(path, frame=frame.number if frame else None) as file:
                 info = None if frame else self._infos.get(image)
                 by_window = info.by_window if info else reads_by_window(path, file.pixels)
-                if by_window and isinstance(self.predictor, LayerPredictor):
-                    raise ImageError.of_file(path, _LAYERS_BY_WINDOW, _SAVE_PLAIN)
                 if frame and by_window:
                     raise ImageError.of_file(path, _PAGE_BY_WINDOW, _SAVE_PAGE)
                 if not by_window:
@@ -251,6 +247,19 @@ class ImageWorker:
                 progress.log(f"{path.name}: no cut-out, as it is read by window")
             store, prefix, stem = self.place(image)
             summary = RasterSummary()
+            if isinstance(self.predictor, LayerPredictor):
+                assert isinstance(self.options, LayerOptions)
+                with self.output_folder(store) as folder:
+                    mask = predict_layer_raster(
+                        self.predictor,
+                        path,
+                        folder,
+                        stem=stem,
+                        options=self.options,
+                        progress=progress,
+                        summary=summary,
+                    )
+                return Labelled(prefix + mask.name, pixels, self._notes(summary.notes))
             with self.output_folder(store) as folder:
                 mask = predict_raster(
                     self.predictor,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,6 +103,18 @@ class LayerPredictor(Predictor):
     def check_one_class(self) -> None:
         """Raises ModelError."""
         raise one_class_error(self.name, self.classes)
+
+    def always(
+        self,
+        *,
+        tta: bool = False,
+        scales: Sequence[float] = (),
+        largest: Sequence[str] = (),
+    ) -> Self:
+        """As `Predictor.always`, but without `largest`, which needs one class a pixel."""
+        if largest:
+            self.check_one_class()
+        return super().always(tta=tta, scales=scales)
 
     def label(self, seen: Seen, pieces: Any, **options: Any) -> Result:
         """Raises ModelError: a pixel may have several labels."""

@@ -58,6 +58,7 @@ def result_names(
         plain = layer_names(stem, choices.layers)
     if choices.overlay:
         plain.append(f"{stem}_overlay.jpg")
+    if choices.overlay and not isinstance(choices, LayerOptions):
         raster.append(f"{stem}_overlay.jpg")
     if choices.confidence:
         plain.append(f"{stem}_confidence.png")
