@@ -54,6 +54,7 @@ def test_the_report_shows_each_class(run: Path) -> None:
         {"unlabelled": "pool"},
         {"paste": 0.5},
         {"label_smoothing": 0.1},
+        {"tree_weight": 0.5},
         {"loss": "lovasz"},
         {"recipe": "d2l"},
     ],

@@ -122,7 +122,7 @@ def evaluate(
     check_cluster_options(cluster, models, workers=workers)
     predict_options = {"scales": (), "largest": (), **select_fields(options, PredictOptions)}
     if ways:
-        ignored = {"objects": objects, "json": json, "report": report}
+        ignored: dict[str, object] = {"objects": objects, "json": json, "report": report}
         ignored |= {"tta": predict_options["tta"], "scale": predict_options["scales"]}
         ignored |= {"largest": predict_options["largest"], "cluster": cluster}
         _check_alone({**ignored, "calibrate": calibrate, "calibrated": calibrated})

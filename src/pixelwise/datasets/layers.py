@@ -131,8 +131,9 @@ def open_layers(index: Index, options: DataOptions) -> DataSet:
     """As `open_index`, of classes that overlap. Raises ConfigError and DataError for what is not
     done with such, and as `keep_overlap`.
     """
-    if options.merge or options.drop:
-        raise ConfigError("multilabel does not go with merge or drop: leave one of them out")
+    for name in ("merge", "drop", "tree", "object_gap"):
+        if getattr(options, name):
+            raise ConfigError(f"multilabel does not go with {name}: leave one of them out")
     index = keep_overlap(index)
     if is_one_picture(index.splits, options):
         raise DataError(

@@ -37,6 +37,7 @@ def check_multilabel_options(config: TrainConfig, reading: DataOptions) -> None:
         "teacher": optim.teacher,
         "unlabelled": config.data.unlabelled,
         "label_smoothing": optim.label_smoothing,
+        "tree_weight": optim.tree_weight,
         "paste": config.augmentation.paste,
         "void_as_background": config.data.void_as_background,
     }
