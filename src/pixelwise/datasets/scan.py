@@ -120,7 +120,7 @@ def scan_split(
     if encoding.form == "ids" and not encoding.by_palette:
         raise_first(find_other_palettes(tally.with_palette))
     share = _share_of_overlaps(dataset, tally)
-    if share >= _MUCH_OVERLAP:
+    if split == "train" and share >= _MUCH_OVERLAP:
         progress.log(
             f"{share:.0%} of the pixels that are labelled in {split} are of several classes, of "
             "which one is kept: --multilabel keeps all of them"
