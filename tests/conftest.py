@@ -50,6 +50,40 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def overlapping(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Red and blue boxes that overlap, a mask a class: 8 training, 4 validation and 2 test images."""
+    folder = tmp_path_factory.mktemp("overlapping")
+    rng = np.random.default_rng(0)
+    for split, count in (("train", 8), ("val", 4), ("test", 2)):
+        for number in range(count):
+            left = int(rng.integers(4, 16))
+            red, blue = np.zeros((2, 32, 48), bool)
+            red[4:24, left : left + 20] = True
+            blue[12:30, left + 10 : left + 28] = True
+            rgb = np.stack([red, np.zeros_like(red), blue], axis=2) * np.uint8(200)
+            files = {"images/{}/{}.png": rgb}
+            files["masks/{}/{}_red.png"] = red * np.uint8(255)
+            files["masks/{}/{}_blue.png"] = blue * np.uint8(255)
+            for name, pixels in files.items():
+                path = folder / name.format(split, number)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(pixels).save(path)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def layered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of overlapping classes, blue and red, with random weights."""
+    path = tmp_path_factory.mktemp("layered") / "model.safetensors"
+    torch.manual_seed(0)
+    config = ModelConfig("fcn32s", "test_resnet", 2, thresholds=(0.4, 0.6))
+    classes = Classes(("blue", "red"), ((0, 0, 255), (255, 0, 0)))
+    header = Header(config, classes, {"reading": {"multilabel": True}})
+    save_model(path, build_segmenter(config), header)
+    return path
+
+
 @pytest.fixture
 def photo(tmp_path: Path) -> Path:
     path = tmp_path / "photo.jpg"

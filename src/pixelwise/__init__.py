@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pixelwise.evaluation.compare_models import compare
     from pixelwise.evaluation.find_label_issues import find_label_issues
     from pixelwise.evaluation.find_label_issues import find_label_issues as suspects
+    from pixelwise.evaluation.score_layers import evaluate_layers
     from pixelwise.evaluation.scoring import evaluate
     from pixelwise.export.compress import compress
     from pixelwise.export.share import pull, push
@@ -56,6 +57,7 @@ __all__ = [
     "cross_validate",
     "demo",
     "evaluate",
+    "evaluate_layers",
     "explain",
     "export_model",
     "find_label_issues",
@@ -92,6 +94,7 @@ _HOMES = {
     "cross_validate": "pixelwise.training.cross_validation",
     "demo": "pixelwise.teaching.demo_run",
     "evaluate": "pixelwise.evaluation.scoring",
+    "evaluate_layers": "pixelwise.evaluation.score_layers",
     "explain": "pixelwise.teaching.explain",
     "export_model": "pixelwise.api",
     "find_label_issues": "pixelwise.evaluation.find_label_issues",

@@ -13,6 +13,8 @@ from pixelwise.errors import ConfigError, unknown_choice_error
 from pixelwise.inference.default_folder import choose_folder
 from pixelwise.inference.ensemble import join_models
 from pixelwise.inference.label_job import Predictions
+from pixelwise.inference.layer_options import LayerOptions
+from pixelwise.inference.layer_predictor import LayerPredictor
 from pixelwise.inference.load import choose_runtime, load
 from pixelwise.inference.outputs import Recipe
 from pixelwise.inference.predict_files import predict_files
@@ -82,10 +84,13 @@ def predict(  # noqa: PLR0913  `help` and completion list each
             device=device,
             precision=precision,
             max_memory=max_memory,
+            layers=True,
             progress=progress,
         )
 
     predictor = join_models([load_one(path) for path in find_models(model)])
+    if isinstance(predictor, LayerPredictor):
+        choices = LayerOptions.of(choices, predictor.classes.names)
     recipe = Recipe.of(model, overwrite=overwrite, tile=tile, overlap=overlap, **choices.recipe())
     if film:
         return predict_film(predictor, film, out, choices=choices, recipe=recipe, progress=progress)

@@ -17,12 +17,13 @@ from pixelwise.checks.stray_files import find_stray_files
 from pixelwise.datasets.find_encoding import find_encoding
 from pixelwise.datasets.index import Index
 from pixelwise.datasets.issues import Issue, raise_first
+from pixelwise.datasets.layers import NEEDS_ONE_CLASS
 from pixelwise.datasets.mask_encoding import MaskEncoding
 from pixelwise.datasets.open_dataset import read_index
 from pixelwise.datasets.pair_stats import PairStats
 from pixelwise.datasets.scan_pairs import scan_pairs
 from pixelwise.datasets.types import DataOptions
-from pixelwise.errors import DataError
+from pixelwise.errors import ConfigError, DataError
 from pixelwise.io.bit_depth import find_common_bits, with_common_bits
 from pixelwise.io.images import silence_warnings
 from pixelwise.notebook_progress import default_progress
@@ -92,6 +93,8 @@ def examine(
     About 2 KB a pair are kept. Raises DataError where there is nothing to examine: no folder, no
     known layout, no pair.
     """
+    if options is not None and options.multilabel:
+        raise ConfigError(NEEDS_ONE_CLASS)
     with silence_warnings():
         return _examine(root, options or DataOptions(), progress or default_progress())
 

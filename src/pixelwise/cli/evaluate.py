@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pixelwise.cluster.evaluate_job import ClusterExecutor
+    from pixelwise.inference.layer_predictor import LayerPredictor
     from pixelwise.inference.predictor import Predictor
 
 LABELS = "Labels"
@@ -112,8 +113,8 @@ def evaluate(
     from pixelwise.cli.tables import evaluation_report
     from pixelwise.evaluation import calibrate as calibration
     from pixelwise.evaluation import scoring as job
-    from pixelwise.evaluation.calibrate import find_temperature
     from pixelwise.evaluation.data_options import training_data_options
+    from pixelwise.inference.layer_predictor import LayerPredictor
     from pixelwise.inference.load import load
 
     models, rest = join_model_arguments(model, others, [] if data is None else [str(data)])
@@ -121,24 +122,23 @@ def evaluate(
     check_cluster_options(cluster, models, workers=workers)
     predict_options = {"scales": (), "largest": (), **select_fields(options, PredictOptions)}
     if ways:
-        ignored = {
-            "objects": objects,
-            "json": json,
-            "report": report,
-            "tta": predict_options["tta"],
-        }
-        ignored |= {"scale": predict_options["scales"], "largest": predict_options["largest"]}
-        ignored |= {"cluster": cluster, "calibrate": calibrate, "calibrated": calibrated}
-        _check_alone(ignored)
+        ignored: dict[str, object] = {"objects": objects, "json": json, "report": report}
+        ignored |= {"tta": predict_options["tta"], "scale": predict_options["scales"]}
+        ignored |= {"largest": predict_options["largest"], "cluster": cluster}
+        _check_alone({**ignored, "calibrate": calibrate, "calibrated": calibrated})
     _check_one_model(models, ways=ways, calibrated=calibrated)
     if calibrated is not None:
         calibration.check_calibrated(models[0], calibrated)  # before minutes of work, not after
-    predictor = load(models, device=device).always(**predict_options)
+    predictor = load(models, device=device, layers=True).always(**predict_options)
+    if ways or calibrate or calibrated or objects or split_touching or cluster is not None:
+        predictor.check_one_class()
     reading = training_data_options(predictor, **select_fields(options, DataOptions))
     progress = TerminalProgress()
     if ways:
-        with suggest_check(data):
-            _print_ways(predictor, data, split or "val", reading)
+        _print_ways(predictor, data, split or "val", reading)
+        return
+    if isinstance(predictor, LayerPredictor):
+        _print_layers(predictor, data, split, reading, report, json)
         return
     executor = None
     if cluster is not None:
@@ -147,7 +147,9 @@ def evaluate(
     temperature = None
     with suggest_check(data):
         if calibrate or calibrated is not None:
-            temperature = find_temperature(predictor, data, options=reading, progress=progress)
+            temperature = calibration.find_temperature(
+                predictor, data, options=reading, progress=progress
+            )
         evaluation = job.evaluate(
             predictor,
             data,
@@ -229,11 +231,38 @@ def _print_ways(predictor: "Predictor", data: Path, split: str, reading: DataOpt
     from pixelwise.cli.tables import ways_report
     from pixelwise.evaluation.tune_inference import tune_inference
 
-    ways = tune_inference(
-        predictor, data, split=split, options=reading, progress=TerminalProgress()
-    )
+    with suggest_check(data):
+        ways = tune_inference(
+            predictor, data, split=split, options=reading, progress=TerminalProgress()
+        )
     for part in ways_report(ways, split):
         results.print(part, markup=False)
+
+
+def _print_layers(
+    predictor: "LayerPredictor",
+    data: Path,
+    split: str | None,
+    reading: DataOptions,
+    report: Path | None,
+    json: Path | None,
+) -> None:
+    """Score a model of overlapping classes."""
+    from pixelwise.cli.console import TerminalProgress, results
+    from pixelwise.cli.tables import layer_report
+    from pixelwise.evaluation.score_layers import evaluate_layers
+
+    progress = TerminalProgress()
+    with suggest_check(data):
+        scores = evaluate_layers(
+            predictor, data, split=split, options=reading, report=report, progress=progress
+        )
+    if json is not None:
+        scores.write_json(json)
+    for part in layer_report(scores):
+        results.print(part, markup=False)
+    for path in filter(None, (report and report / "report.html", json)):
+        results.print(f"written: {path}", markup=False)
 
 
 def _check_alone(options: "Mapping[str, object]") -> None:

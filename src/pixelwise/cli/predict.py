@@ -19,6 +19,7 @@ from pixelwise.cli.shared_options import (
     check_cluster_options,
     join_model_arguments,
     name_models,
+    takes_one_class,
 )
 from pixelwise.errors import ConfigError
 from pixelwise.inference.predict_options import PredictOptions
@@ -168,7 +169,7 @@ def predict(
     if not options["overlay"]:
         first, *more = name_models(models)
         print_next((("predict", first, *images, *more, "--overlay"), "tinted images too"))
-    else:
+    elif len(models) > 1 or takes_one_class(models[0]):
         print_next((("serve", "+".join(map(str, models))), "try it in the browser"))
 
 

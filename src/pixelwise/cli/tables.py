@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pixelwise.evaluation.comparison import Comparison
     from pixelwise.evaluation.fold_report import FoldScore
     from pixelwise.evaluation.label_issue_list import LabelIssueList
+    from pixelwise.evaluation.layer_result import LayerEvaluation
     from pixelwise.evaluation.result import Evaluation
     from pixelwise.evaluation.tune_inference import InferenceSetting
     from pixelwise.metrics.object_matching import ObjectScores
@@ -26,6 +27,34 @@ def evaluation_report(evaluation: "Evaluation") -> Iterator[Table | str]:
     yield from _notes(evaluation)
     if evaluation.metrics.objects is not None:
         yield from _objects(evaluation.metrics.objects, evaluation.classes.names)
+
+
+def layer_report(evaluation: "LayerEvaluation") -> Iterator[Table | str]:
+    """The figures of each of the classes that overlap, those of all, and what to know of them."""
+    scores = evaluation.scores
+    columns = ("class", "IoU", "95 %", "prec.", "recall", "Dice", "threshold")
+    title = f"{evaluation.split}: {scores.images} images"
+    table = Table(*columns, title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    figures = zip(scores.iou, scores.precision, scores.recall, scores.dice, strict=True)
+    rows = zip(
+        evaluation.classes.names,
+        evaluation.iou_intervals,
+        figures,
+        evaluation.thresholds,
+        strict=True,
+    )
+    for name, interval, (iou, *others), threshold in rows:
+        cells = (_format(iou), _format_interval(interval), *map(_format, others))
+        table.add_row(name, *cells, f"{threshold:.2f}")
+    yield table
+    interval_of_mean = _format_interval(evaluation.mean_iou_interval)
+    yield (
+        f"mean IoU {_format(scores.mean_iou)} over the classes; 95 %: {interval_of_mean}. Each "
+        "class is scored by itself over all pixels, as a pixel may have several; void is ignored, "
+        "absent classes (-) are left out of the mean. A pixel is of a class from its threshold on."
+    )
+    worst = ", ".join(f"{name} {_format(value)}" for name, value in evaluation.by_image[:3])
+    yield f"Lowest mean IoU of single images: {worst}"
 
 
 def ways_report(ways: "list[InferenceSetting]", split: str) -> Iterator[Table | str]:

@@ -15,6 +15,7 @@ from pixelwise.cli.shared_options import (
     Workers,
     check_cluster_options,
     suggest_check,
+    takes_one_class,
 )
 from pixelwise.config_fields import own_options
 from pixelwise.datasets.options import DataOptions
@@ -72,7 +73,7 @@ Resume = Annotated[
     OptionSource(DataOptions, ("format", "mask_folder", "matte_threshold", "group"), panel=DATA),
     OptionSource(
         DataOptions,
-        ("skip_unpaired", "instances", "merge", "drop", "tree", "object_gap"),
+        ("skip_unpaired", "instances", "multilabel", "merge", "drop", "tree", "object_gap"),
         unset=True,
         panel=DATA,
     ),
@@ -208,11 +209,13 @@ def _print_result(run: "Run", data: Path) -> None:
         raise typer.Exit(IN_PART)
     lines.append(f"{run.path / 'report.html'}  curves, scores and pictures")
     results.print("\n".join(lines), markup=False)
-    print_next(
+    steps: list[tuple[tuple[object, ...], str]] = [
         (("predict", run.path, "photo.jpg"), "label your images"),
         (("evaluate", run.path, data), "score it"),
-        (("serve", run.path), "try it in the browser"),
-    )
+    ]
+    if takes_one_class(run.path):
+        steps.append((("serve", run.path), "try it in the browser"))
+    print_next(*steps)
 
 
 def _raise_no_run_to_resume() -> NoReturn:

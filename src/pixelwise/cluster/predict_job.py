@@ -112,7 +112,9 @@ def predict_on_cluster(
     if left_aside:
         progress.log(left_aside)
     out = normalize_uri(spec.out)
-    class_names = read_any_header(spec.model).classes.names
+    header = read_any_header(spec.model)
+    header.check_one_class(spec.model)
+    class_names = header.classes.names
     store = open_store(out if is_uri(out) else Path(out).absolute())
     class_ids(class_names, spec.choices.largest)
     check_load_options(spec.model, **spec.loading)

@@ -63,7 +63,7 @@ ISSUE_TYPES: dict[str, IssueType] = {
     ),
     "layers-overlap": warning_type(
         "Layers of classes that overlap",
-        "--fix lets the smaller mask cover the larger.",
+        "--fix lets the smaller mask cover the larger; `train --multilabel` keeps both.",
         repaired=True,
     ),
     "shapes-clipped": warning_type(
@@ -76,7 +76,7 @@ ISSUE_TYPES: dict[str, IssueType] = {
     ),
     "shapes-overlap": note_type(
         "Shapes of two classes that overlap",
-        "`pixelwise help formats` says which covers which.",
+        "`pixelwise help formats` says which covers which; `train --multilabel` keeps both.",
         repaired=True,
     ),
     "split-twice": error_type(

@@ -171,6 +171,11 @@ def _file_stats(
     )
 
 
+def measure_image(path: Path) -> ImageStats:
+    """What a file is, and what reading did to it. Raises ImageError."""
+    return _measure_image(path, full=False)[0]
+
+
 def _measure_image(path: Path, *, full: bool) -> tuple[ImageStats, NDArray[np.float32] | None]:
     """The statistics of an image as networks see it and, if `full`, the strength of its edges."""
     picture = read_picture(path, TO_SHOW)

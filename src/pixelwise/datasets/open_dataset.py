@@ -22,6 +22,7 @@ from pixelwise.datasets.annotations.coco_files import describe_results
 from pixelwise.datasets.beside import find_above, find_unused
 from pixelwise.datasets.index import Index, open_index
 from pixelwise.datasets.issues import Issue
+from pixelwise.datasets.layers import NEEDS_ONE_CLASS, open_layers
 from pixelwise.datasets.list_rows import list_row
 from pixelwise.datasets.nearest_format import describe_nearest, list_candidates
 from pixelwise.datasets.readers import (
@@ -35,7 +36,7 @@ from pixelwise.datasets.readers import (
     webdataset,
 )
 from pixelwise.datasets.types import DataOptions, DataSet, first
-from pixelwise.errors import DataError, unknown_choice_error
+from pixelwise.errors import ConfigError, DataError, unknown_choice_error
 
 _MODULES = {
     "voc": voc,
@@ -74,19 +75,27 @@ _DEFAULTS = DataOptions()
 _WITH_MASK_FOLDER = ("folder", "layers", "lists")
 
 
-def open_dataset(root: str | Path, options: DataOptions = _DEFAULTS) -> DataSet:
+def open_dataset(
+    root: str | Path, options: DataOptions = _DEFAULTS, *, layers: bool = False
+) -> DataSet:
     """Find the data set at `root`: its format (unless `options` names it), classes and pairs by
-    split.
+    split. `layers` says that the caller takes classes that overlap.
 
     No image is decoded, and masks only where a plain folder must show how its classes are written.
-    Raises ConfigError for an unknown format and DataError for a folder that is missing, unreadable,
-    empty or laid out in no known way, and for the first issue that a training cannot go on with.
+    Raises ConfigError for an unknown format and for `multilabel` without `layers`, DataError for a
+    folder that is missing, unreadable, empty or laid out in no known way, and for the first issue
+    that a training cannot go on with.
     """
     path = Path(root)
     _check_format(options)
+    if options.multilabel and not layers:
+        raise ConfigError(NEEDS_ONE_CLASS)
     try:
         _check_folder(path)
-        return open_index(read_index(path, options), options)
+        index = read_index(path, options)
+        if options.multilabel:
+            return open_layers(index, options)
+        return open_index(index, options)
     except OSError as error:
         place = error.filename or path
         raise DataError(

@@ -98,6 +98,11 @@ class DataOptions:
     instances: bool = option(False, own=True)
     """Masks that hold one id for each object: read all objects as one class, foreground."""
 
+    multilabel: bool = option(False, own=True)
+    """Keep all classes of a pixel where masks of classes overlap, as of a logo on a shirt: each
+    class has a score of its own. For a mask a class, outlines and masks of a band a class.
+    """
+
     merge: tuple[str, ...] = option((), own=True, metavar="NAME=CLASS,...")
     """Read several classes as one, such as vehicle=car,bus; repeat it for more. Of a single class
     it is the new name.

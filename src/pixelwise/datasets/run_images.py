@@ -12,7 +12,9 @@ def validation_pairs(run: Path) -> list[Pair]:
     """All of a run's; none where `run` is no run folder or its data has moved on."""
     try:
         record = json.loads((run / "run.json").read_text(encoding="utf-8"))
-        dataset = open_dataset(record["data"]["root"], DataOptions(**record["reading"]))
+        dataset = open_dataset(
+            record["data"]["root"], DataOptions(**record["reading"]), layers=True
+        )
         return list(dataset.pairs("val"))
     except (OSError, PixelwiseError, KeyError, ValueError, TypeError):
         return []

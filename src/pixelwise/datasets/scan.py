@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pixelwise.classes import VOID
+from pixelwise.datasets.annotations.rasterize import uncovered_label
 from pixelwise.datasets.edge_alignment import TURN_BETTER
 from pixelwise.datasets.index import encoding_of, mask_source
 from pixelwise.datasets.issues import raise_first
@@ -16,6 +17,7 @@ from pixelwise.datasets.mask_encoding import MaskEncoding, is_damaged
 from pixelwise.datasets.mask_reader import LabelError
 from pixelwise.datasets.measure_pair import measure_pair
 from pixelwise.datasets.pair_stats import FileStats, MaskStats, PairStats, Problem, Size
+from pixelwise.datasets.scan_layers import PairLayers, scan_layers
 from pixelwise.datasets.scan_pairs import scan_pairs
 from pixelwise.datasets.set_issues import find_other_palettes
 from pixelwise.datasets.types import DataSet, Pair, first
@@ -29,6 +31,8 @@ _SAME_SIZE = (2, 3, 4)
 _MAX_EDGES = 16
 # Files that an error names: a set may have thousands that are broken alike.
 _MAX_SHOWN = 5
+# Of the labelled pixels, the share of several classes from which on it is said what is lost.
+_MUCH_OVERLAP = 0.02
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,7 @@ class _Tally:
     by_image: list[NDArray[np.int64]] = field(default_factory=list)
     turned: list[PairStats] = field(default_factory=list)
     with_palette: list[PairStats] = field(default_factory=list)
+    overlaps: int = 0
 
 
 def scan_split(
@@ -105,11 +110,21 @@ def scan_split(
     pairs = dataset.pairs(split)
     encoding = encoding_of(dataset.format, dataset.classes, dataset.read_labels)
     tally = _Tally()
-    for stats in _scan(dataset, split, pairs, progress):
-        _count(tally, stats, dataset, encoding)
+    if dataset.multilabel:
+        for row in scan_layers(dataset, split, progress):
+            _count_layers(tally, row)
+    else:
+        for stats in _scan(dataset, split, pairs, progress):
+            _count(tally, stats, dataset, encoding)
     _check(split, len(pairs), tally, skip_broken=skip_broken)
     if encoding.form == "ids" and not encoding.by_palette:
         raise_first(find_other_palettes(tally.with_palette))
+    share = _share_of_overlaps(dataset, tally)
+    if split == "train" and share >= _MUCH_OVERLAP:
+        progress.log(
+            f"{share:.0%} of the pixels that are labelled in {split} are of several classes, of "
+            "which one is kept: --multilabel keeps all of them"
+        )
     if tally.turned:
         progress.log(_describe_turned(dataset, tally.turned))
     for path, reason in tally.broken:
@@ -133,6 +148,17 @@ def scan_split(
     )
 
 
+def _share_of_overlaps(dataset: DataSet, tally: _Tally) -> float:
+    """Of the pixels that are of a class but the background, the share that shapes or layers of
+    several classes cover.
+    """
+    counts = tally.counts[:VOID].copy()
+    background = uncovered_label(dataset.classes)
+    if background != VOID:
+        counts[background] = 0
+    return tally.overlaps / max(1, int(counts.sum()))
+
+
 def _check_learnable(
     dataset: DataSet,
     split: str,
@@ -140,6 +166,13 @@ def _check_learnable(
 ) -> None:
     """Raise DataError where training images show one class alone."""
     present = np.flatnonzero(tally.counts[:VOID])
+    if dataset.multilabel:
+        if tally.pairs and not len(present):
+            raise DataError(
+                f"{dataset.root}: no pixel of {split} is of any class: check the layers, whose "
+                "pixels of half their greatest value or more are of the class"
+            )
+        return
     if split == "train" and len(present) == 1:
         name = dataset.classes.names[int(present[0])]
         raise DataError(
@@ -209,9 +242,25 @@ def _count(
     tally.pairs.append(stats.pair)
     tally.sizes.append(image.size)
     tally.notes.append(stats.image.notes)
+    tally.overlaps += stats.mask.overlaps
     tally.counts += counts
     tally.by_image.append(counts[: len(dataset.classes)].copy())
     tally.holding[counts > 0] += counts[:VOID].sum()
+
+
+def _count_layers(tally: _Tally, row: PairLayers) -> None:
+    if row.problem is not None:
+        tally.broken.append(row.problem)
+        return
+    assert row.image is not None
+    tally.pairs.append(row.pair)
+    tally.sizes.append(row.image.file.size)
+    tally.notes.append(row.image.notes)
+    classes = len(row.pixels)
+    tally.counts[:classes] += row.pixels
+    tally.counts[VOID] += row.void
+    tally.by_image.append(row.pixels)
+    tally.holding[:classes] += np.where(row.pixels > 0, row.counted, 0)
 
 
 def _count_problem(tally: _Tally, problem: Problem) -> None:

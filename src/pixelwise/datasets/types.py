@@ -41,7 +41,8 @@ class DataSet:
     can be pickled. `notes` are lines for the user: which format was found, why, how it was split,
     what was left out. `sources` are annotation files, where labels are not in pictures.
     `issues` are what the reader found wrong and went on. `whole` is the only pair on disk where the
-    pairs are blocks of it.
+    pairs are blocks of it. With `multilabel`, classes overlap: `read_labels` gives layers
+    (C, H, W) uint8, 1 where a pixel is of the class, 0 where not, 255 for void.
     """
 
     format: str
@@ -53,6 +54,7 @@ class DataSet:
     sources: tuple[Path, ...] = ()
     issues: tuple[Issue, ...] = ()
     whole: Pair | None = None
+    multilabel: bool = False
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{split} {len(pairs)}" for split, pairs in self.splits.items())
@@ -94,7 +96,8 @@ class DataSet:
         if self.classes.guessed:
             # As earlier versions called them, so that their runs go on.
             names = tuple(map(name_of_value, range(len(names))))
-        header = json.dumps([self.format, names, self.classes.palette])
+        format = f"{self.format} multilabel" if self.multilabel else self.format
+        header = json.dumps([format, names, self.classes.palette])
         digest = hashlib.sha256(header.encode())
         # Sizes, not contents: the images of a set are not read to compare it with another.
         rows = []

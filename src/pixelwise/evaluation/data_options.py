@@ -24,9 +24,10 @@ HEADER_OPTIONS = (
     "val_images",
     "merge",
     "drop",
+    "multilabel",
 )
 # Of these, those that a header leaves out where they are empty.
-_OFTEN_EMPTY = ("val_images", "merge", "drop")
+_OFTEN_EMPTY = ("val_images", "merge", "drop", "multilabel")
 _FINGERPRINT = "fingerprint"
 
 

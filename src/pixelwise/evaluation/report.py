@@ -5,11 +5,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pixelwise.datasets.types import DataSet, Pair
+from pixelwise.evaluation.layer_result import LayerEvaluation
 from pixelwise.evaluation.result import Evaluation
+from pixelwise.inference.layer_predictor import LayerPredictor
 from pixelwise.inference.predictor import Predictor
+from pixelwise.io.images import Array, void_invalid
 from pixelwise.reports.report_page import Picture, write_report
 from pixelwise.reports.samples import Gallery, draw_sample
+from pixelwise.reports.score_summary import ScoreSummary
 
 # Pictures shown of the lowest mean IoU, and as many of the highest.
 SAMPLES = 4
@@ -17,7 +24,7 @@ SAMPLES = 4
 
 def write_evaluation_page(
     path: Path,
-    evaluation: Evaluation,
+    evaluation: Evaluation | LayerEvaluation,
     model: Predictor,
     dataset: DataSet,
 ) -> None:
@@ -41,10 +48,10 @@ def write_evaluation_page(
 def write_run_page(
     run: Path,
     record: dict[str, Any],
-    validation: tuple[Evaluation, Predictor, DataSet, Sequence[Pair]] | None,
+    validation: tuple[ScoreSummary, Gallery] | None,
 ) -> None:
     """Write report.html of a run from its record, and from what its best model does on the
-    validation images.
+    validation images: scores, and the pictures of `make_gallery`.
     """
     # the samples of the last best epoch stand in for the gallery where nothing was scored
     pictures = [Picture("Loss and scores by epoch", run / "curves.png", is_chart=True)]
@@ -54,35 +61,60 @@ def write_run_page(
         run / "report.html",
         title=run.name,
         facts=_list_facts(record),
-        scores=validation and validation[0].summary(),
+        scores=validation and validation[0],
         pictures=pictures,
-        gallery=validation and make_gallery(*validation),
+        gallery=validation and validation[1],
         tables=[("Configuration", ("setting", "value", "why"), _list_settings(record))],
         notes=record["data"]["notes"],
     )
 
 
 def make_gallery(
-    evaluation: Evaluation,
+    evaluation: Evaluation | LayerEvaluation,
     model: Predictor,
     dataset: DataSet,
     pairs: Sequence[Pair],
 ) -> Gallery:
     """The images of the lowest, then those of the highest mean IoU of their own."""
-    match = evaluation.class_match
     by_name = {pair.name: pair for pair in pairs}
     samples = []
     for name, mean_iou in _choose_images(evaluation).items():
-        prediction = model.predict(by_name[name].image)
-        size = prediction.labels.shape
-        truth = match.truth(dataset.read_labels, by_name[name], size, prediction.valid)
-        picture = (prediction.rgb, truth, match.from_model[prediction.labels])
+        if isinstance(evaluation, LayerEvaluation):
+            picture = _predict_layers(evaluation, model, dataset, by_name[name])
+            confidence = None
+        else:
+            picture, confidence = _predict(evaluation, model, dataset, by_name[name])
         title = f"{name}: mean IoU {mean_iou:.1%}"
-        samples.append(draw_sample(title, picture, prediction.confidence, match.classes))
-    return Gallery.of(match.classes, samples)
+        samples.append(draw_sample(title, picture, confidence, evaluation.classes))
+    return Gallery.of(evaluation.classes, samples)
 
 
-def _choose_images(evaluation: Evaluation) -> dict[str, float]:
+def _predict(
+    evaluation: Evaluation, model: Predictor, dataset: DataSet, pair: Pair
+) -> tuple[tuple[Array, Array, Array], NDArray[np.float32]]:
+    """Image, truth and prediction in the shared classes, and the confidence."""
+    match = evaluation.class_match
+    prediction = model.predict(pair.image)
+    size = prediction.labels.shape
+    truth = match.truth(dataset.read_labels, pair, size, prediction.valid)
+    picture = (prediction.rgb, truth, match.from_model[prediction.labels])
+    return picture, prediction.confidence
+
+
+def _predict_layers(
+    evaluation: LayerEvaluation, model: Predictor, dataset: DataSet, pair: Pair
+) -> tuple[Array, Array, Array]:
+    """Image, and true and predicted layers of the shared classes."""
+    assert isinstance(model, LayerPredictor)
+    names = evaluation.classes.names
+    prediction = model.predict_layers(pair.image)
+    truth = void_invalid(dataset.read_labels(pair.mask), prediction.valid)
+    theirs = [dataset.classes.names.index(name) for name in names]
+    ours = [model.classes.names.index(name) for name in names]
+    return prediction.rgb, truth[theirs], prediction.layers[ours]
+
+
+def _choose_images(evaluation: Evaluation | LayerEvaluation) -> dict[str, float]:
     """Mean IoU by name of the worst and the best images, once each where there are few."""
     rated = []
     for name, mean_iou in evaluation.by_image:

@@ -25,6 +25,21 @@ def tiles_of(size: tuple[int, int] | None) -> dict[str, object]:
     return {"tile": size or TILE, "overlap": OVERLAP, "weights": "linear"}
 
 
+def _describe_logits(header: Header) -> str:
+    if header.model.thresholds is None:
+        return "scores before softmax; the class id is the argmax over the second axis"
+    return (
+        "scores before a sigmoid, one a class, as classes overlap; a pixel is of each class whose "
+        "sigmoid is at least its threshold"
+    )
+
+
+def _threshold(header: Header, number: int) -> dict[str, float]:
+    """Of overlapping classes, the score from which a pixel is of the class of that number."""
+    thresholds = header.model.thresholds
+    return {} if thresholds is None else {"threshold": thresholds[number]}
+
+
 def describe(
     path: Path, segmenter: Segmenter, header: Header, size: tuple[int, int] | None
 ) -> dict[str, Any]:
@@ -51,7 +66,7 @@ def describe(
             "type": "float32",
             "layout": "NCHW",
             "shape": [images, len(header.classes), height, width],
-            "meaning": "scores before softmax; the class id is the argmax over the second axis",
+            "meaning": _describe_logits(header),
         },
         "sizes": (
             "any height and width from 1 on; the network pads by itself"
@@ -60,7 +75,7 @@ def describe(
         ),
         "photos": _describe_photos(header),
         "classes": [
-            {"id": number, "name": name, "colour": list(colour)}
+            {"id": number, "name": name, "colour": list(colour), **_threshold(header, number)}
             for number, (name, colour) in enumerate(classes)
         ],
         "void": VOID,

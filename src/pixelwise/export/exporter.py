@@ -4,13 +4,17 @@ import math
 import shutil
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
+from scipy.special import expit
 
 from pixelwise.datasets.run_images import validation_pairs
 from pixelwise.datasets.synthetic import draw_scene
@@ -112,7 +116,8 @@ def export(
         reference: Runner = _torch_runner(segmenter)
         if is_deepness(path):
             reference = ProbabilityRunner(reference)
-        result = _compare(path, exported, reference, pictures)
+        decide = partial(_decide, thresholds=header.model.thresholds)
+        result = _compare(path, (exported, reference), pictures, decide)
         _check_agreement(result)
         if is_described(path):
             description = describe(path, segmenter, header, size)
@@ -216,9 +221,22 @@ def _write_model(
         write_openvino(path, network, header, tiles=tiles_of(size))
 
 
+def _decide(logits: Logits, thresholds: Sequence[float] | None) -> NDArray[Any]:
+    """What is compared: labels (N, H, W), or where classes overlap layers (N, C, H, W)."""
+    if thresholds is None:
+        labels: NDArray[np.intp] = logits.argmax(1)
+        return labels
+    above: NDArray[np.bool_] = expit(logits) >= np.array(thresholds)[:, None, None]
+    return above
+
+
 def _compare(
-    path: Path, exported: Runner, reference: Runner, pictures: Sequence[Array]
+    path: Path,
+    runners: tuple[Runner, Runner],
+    pictures: Sequence[Array],
+    decide: Callable[[Logits], NDArray[Any]],
 ) -> Exported:
+    exported, reference = runners
     gap = 0.0
     agreeing = 0
     pixels = 0
@@ -232,7 +250,7 @@ def _compare(
         torch_seconds += torch_elapsed
         largest = np.abs(logits - expected).max()
         gap = float(np.maximum(gap, largest))  # keeps NaN; max does not
-        agrees = logits.argmax(1) == expected.argmax(1)  # (1, H, W)
+        agrees = decide(logits) == decide(expected)
         agreeing += int(agrees.sum())
         pixels += agrees.size
     agreement = agreeing / pixels

@@ -97,6 +97,7 @@ def export_int8(
     check_not_exported(Path(model))
     check_description(path)
     segmenter, header = load_model(Path(model))
+    header.check_one_class(model)
     dataset = open_dataset(data, training_data_options(model))
     for note in dataset.notes:
         progress.log(note)

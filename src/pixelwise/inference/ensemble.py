@@ -30,6 +30,8 @@ class Ensemble(Predictor):
     """
 
     def __init__(self, members: Sequence[Predictor]) -> None:
+        for member in members:
+            member.check_one_class()
         members = align_channels(members)
         first = members[0]
         # tiles that are made lower where memory is short, if any of the models can take such

@@ -16,6 +16,9 @@ from pixelwise.errors import ConfigError, ImageError
 from pixelwise.inference.areas import count_labels
 from pixelwise.inference.cutouts import CutoutRules
 from pixelwise.inference.image_info import ImageInfos
+from pixelwise.inference.layer_options import LayerOptions
+from pixelwise.inference.layer_predictor import LayerPredictor
+from pixelwise.inference.layer_raster import predict_layer_raster
 from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.inference.predict_raster import (
     RasterSummary,
@@ -170,6 +173,8 @@ class ImageWorker:
         takes_turns = (file.pixels or 0) > MAX_PARALLEL_PIXELS
         with _LARGE_IMAGE_LOCK if takes_turns else nullcontext():
             picture = file.read(self.predictor.rule)
+            if isinstance(self.predictor, LayerPredictor):
+                return self._save_layers(image, file, picture, self.predictor)
             result = self.predictor.predict(
                 picture,
                 tta=options.tta,
@@ -206,6 +211,19 @@ class ImageWorker:
             prefix + names[0], file.pixels, self._notes(result.notes), count_labels(result.labels)
         )
 
+    def _save_layers(
+        self, image: str, file: ImageFile, picture: Picture, predictor: LayerPredictor
+    ) -> Labelled:
+        """Label an image by a model of overlapping classes."""
+        options = self.options
+        result = predictor.predict_layers(picture, tta=options.tta, scales=options.scales)
+        store, prefix, stem = self.place(image)
+        with self.output_folder(store) as folder:
+            first, *_ = result.save(
+                folder, stem, overlay=options.overlay, scores=options.scores is not None
+            )
+        return Labelled(prefix + first.name, file.pixels, self._notes(result.notes))
+
     def _measure_seams(self, labels: Array, picture: Picture) -> Seams:
         """Those of labels (H, W), at the size at which the picture was cut in tiles."""
         view = labels.shape
@@ -229,6 +247,19 @@ class ImageWorker:
                 progress.log(f"{path.name}: no cut-out, as it is read by window")
             store, prefix, stem = self.place(image)
             summary = RasterSummary()
+            if isinstance(self.predictor, LayerPredictor):
+                assert isinstance(self.options, LayerOptions)
+                with self.output_folder(store) as folder:
+                    mask = predict_layer_raster(
+                        self.predictor,
+                        path,
+                        folder,
+                        stem=stem,
+                        options=self.options,
+                        progress=progress,
+                        summary=summary,
+                    )
+                return Labelled(prefix + mask.name, pixels, self._notes(summary.notes))
             with self.output_folder(store) as folder:
                 mask = predict_raster(
                     self.predictor,

@@ -29,6 +29,7 @@ from pixelwise.inference.backends.openvino_file import read_openvino_header
 from pixelwise.inference.backends.sessions import RUNTIMES, OnnxRunner, OpenVinoRunner
 from pixelwise.inference.backends.stored_graph import read_stored_network
 from pixelwise.inference.ensemble import join_models
+from pixelwise.inference.layer_predictor import make_predictor
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.tiling import MIN_TILE, OVERLAP, TILE, TilePlan
 from pixelwise.inference.tta import Runner
@@ -55,7 +56,7 @@ UNMEASURED = "auto, unmeasured"
 _GPUS = ("cuda", *OTHER_GPUS)
 
 
-def load(
+def load(  # noqa: PLR0913  `help` and completion list each
     model: str | Path | Sequence[str | Path],
     *,
     device: str = "auto",
@@ -64,6 +65,7 @@ def load(
     overlap: float = OVERLAP,
     runtime: str = "torch",
     max_memory: int | None = None,
+    layers: bool = False,
     progress: Progress | None = None,
 ) -> Predictor:
     """A Predictor from a run folder, a .safetensors model file, or an .onnx or .xml file of
@@ -74,9 +76,10 @@ def load(
     sides; `max_memory`, in bytes, bounds the sums of logits of those read by window. `runtime` is
     one of RUNTIMES; `auto` measures those that are installed at the first tile, in float32 and
     bfloat16 unless one `precision` is given, and keeps the fastest whose labels agree; the others
-    take float32 unless told otherwise. Raises ModelError for a file that is missing, damaged or not
-    a model and for several of other classes, ConfigError for a device, precision or runtime that
-    cannot be.
+    take float32 unless told otherwise. With `layers` a model of overlapping classes is taken too,
+    as a LayerPredictor. Raises ModelError for a file that is missing, damaged or not a model, for
+    several of other classes and for overlapping ones, ConfigError for a device, precision or
+    runtime that cannot be.
     """
     path, *others = find_models(model)
     if others:
@@ -104,12 +107,14 @@ def load(
         runtime=runtime,
     )
     header = read_any_header(path)
+    if not layers:
+        header.check_one_class(path)
     progress = progress or default_progress()
     session = None
     if is_exported(path):
         session = _of_export(path, runtime, precision or "float32", header.model.channels)
     runner = session or _of_run(model_path(path), device, precision, runtime, progress)
-    predictor = Predictor(runner, header.classes, tile=tile, overlap=overlap, max_memory=max_memory)
+    predictor = make_predictor(runner, header, tile=tile, overlap=overlap, max_memory=max_memory)
     if session is not None and session.input.is_fixed:
         _fix_size(predictor, session.input, path)
         progress.log(
@@ -117,8 +122,6 @@ def load(
             "pictures are cut in tiles of that size, smaller ones padded"
         )
     predictor.name = str(path)
-    predictor.reading = header.reading
-    predictor.sizes = header.sizes
     return predictor
 
 

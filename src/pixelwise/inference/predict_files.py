@@ -15,6 +15,8 @@ from pixelwise.inference.executor import Result, Row, ThreadExecutor
 from pixelwise.inference.image_info import ImageInfos
 from pixelwise.inference.image_worker import ImageWorker, Labelled
 from pixelwise.inference.label_job import LabelJob, Predictions, check_options
+from pixelwise.inference.layer_options import LayerOptions
+from pixelwise.inference.layer_predictor import LayerPredictor
 from pixelwise.inference.manifest import DONE, FAILED, new_row
 from pixelwise.inference.output_folder import OutputFolder, is_on_disk
 from pixelwise.inference.outputs import Recipe
@@ -52,6 +54,8 @@ def predict_files(
     another image, OutputError where `out` cannot be written to. Results already written are kept.
     """
     options = choices or PredictOptions()
+    if isinstance(predictor, LayerPredictor):
+        options = LayerOptions.of(options, predictor.classes.names)
     progress = progress or default_progress()
     sources = inputs if isinstance(inputs, dict) else find_sources(inputs)
     if options.frames == "all":

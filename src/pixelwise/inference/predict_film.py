@@ -91,6 +91,7 @@ def predict_film(
     nothing can be written. One that breaks off is in `failed` with the reason, and labelled up to
     there.
     """
+    predictor.check_one_class()
     options = choices or PredictOptions()
     progress = progress or default_progress()
     film = str(film)

@@ -206,20 +206,29 @@ class Predictor:
         model does not know.
         """
         class_numbers = class_ids(self.classes.names, largest or self.largest)
-        if isinstance(source, str | Path | bytes | Image.Image):
-            source = self.read(source)
-        picture = source if isinstance(source, Picture) else None
-        seen = read_source(source, self.rule)
-        notes = seen.notes
-        height, width = seen.pixels.shape[:2]
-        if not scales:
-            notes = (*notes, *self.size_notes((height, width), picture))
+        seen, picture = self.see(source, scales=scales)
         return self.label(
-            seen._replace(notes=notes),
+            seen,
             self.pieces(seen.pixels, picture, tta=tta, scales=scales),
             scores=scores,
             rules=LabelRules(class_numbers, smallest, threshold),
         )
+
+    def see(
+        self, source: "Source | Picture | Array | Tensor", *, scales: Sequence[float] = ()
+    ) -> tuple[Seen, Picture | None]:
+        """What the network takes of a source of `predict`, with notes, and the picture where it is
+        one. Raises ImageError.
+        """
+        if isinstance(source, str | Path | bytes | Image.Image):
+            source = self.read(source)
+        picture = source if isinstance(source, Picture) else None
+        seen = read_source(source, self.rule)
+        height, width = seen.pixels.shape[:2]
+        if scales:
+            return seen, picture
+        notes = (*seen.notes, *self.size_notes((height, width), picture))
+        return seen._replace(notes=notes), picture
 
     def label(
         self,
@@ -363,6 +372,9 @@ class Predictor:
     def plan(self, height: int, width: int) -> TilePlan:
         """Where the tiles of an image of that size lie."""
         return TilePlan(height, width, self.tile, self.overlap, self.weights, self.exact)
+
+    def check_one_class(self) -> None:
+        """Raises ModelError where classes overlap, for what needs one class a pixel."""
 
     def check_channels(self, logits: Logits) -> None:
         """Raises ModelError where there are not as many logits as classes."""

@@ -82,7 +82,7 @@ def open_files(
     def target(ending: str, **profile: object) -> Target:
         options = {"height": height, **profile}
         return stack.enter_context(
-            _written(path.with_name(f"{path.stem}{ending}.tif"), source, options)
+            open_target(path.with_name(f"{path.stem}{ending}.tif"), source, options)
         )
 
     files = {"": target("", count=1, dtype="uint8", nodata=VOID)}
@@ -117,7 +117,7 @@ def write_class_names(mask: Path, names: tuple[str, ...]) -> None:
 
 
 @contextmanager
-def _written(path: Path, source: Any, profile: dict[str, Any]) -> Iterator[Target]:
+def open_target(path: Path, source: Any, profile: dict[str, Any]) -> Iterator[Target]:
     """A TIFF beside `path` that is renamed to it when it is whole.
 
     It is read back and compared before: what GDAL still holds when a file is closed may fail to be
@@ -144,7 +144,7 @@ def _written(path: Path, source: Any, profile: dict[str, Any]) -> Iterator[Targe
             with _translated_errors(path):
                 dataset.close()
         if _checksums(temp_path) != target.checksums:
-            raise OutputError(_not_written(path, "what was written cannot be read back"))
+            raise OutputError(_notopen_target(path, "what was written cannot be read back"))
         if is_whole and layout["dtype"] == "uint8":
             with _translated_errors(path):
                 add_overviews(temp_path)
@@ -183,7 +183,7 @@ def _translated_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # rasterio's errors share no base class but Exception
-        raise OutputError(_not_written(path, explain_error(error, path))) from error
+        raise OutputError(_notopen_target(path, explain_error(error, path))) from error
 
 
 def _checksums(path: Path) -> list[int] | None:
@@ -201,7 +201,7 @@ def _checksums(path: Path) -> list[int] | None:
     return sums
 
 
-def _not_written(path: Path, reason: str) -> str:
+def _notopen_target(path: Path, reason: str) -> str:
     return (
         f"cannot write {path} ({reason}); free some space and run again, the earlier file is kept"
     )

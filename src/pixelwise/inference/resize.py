@@ -60,9 +60,13 @@ def _resize(pixels: Array, size: tuple[int, int]) -> Array:
 
 
 def resize_labels(labels: Array, size: tuple[int, int]) -> Array:
-    """(H, W) at `size` (height, width), by the nearest pixel; itself where it has that size."""
-    if labels.shape == size:
+    """(H, W), or layers (C, H, W), at `size` (height, width), by the nearest pixel; as they are
+    where they have that size.
+    """
+    if labels.shape[-2:] == size:
         return labels
+    if labels.ndim == 3:
+        return np.stack([resize_labels(layer, size) for layer in labels])
     height, width = size
     return np.asarray(Image.fromarray(labels).resize((width, height), Image.Resampling.NEAREST))
 

@@ -3,11 +3,13 @@ images where names are shared.
 """
 
 import posixpath
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from itertools import takewhile
 from pathlib import Path
 
+from pixelwise.inference.layer_options import LayerOptions
 from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.io.frames import parse_frame
 from pixelwise.io.read_film import is_film
@@ -34,6 +36,15 @@ def result_stem(image: Path | str, root: str | None = None) -> str:
     return path.removeprefix(root).lstrip("/")
 
 
+def layer_names(stem: str, classes: Sequence[str]) -> list[str]:
+    """The files of an image's layers, one a class: with what file names may hold of their names."""
+    words = [re.sub(r"[^\w.+-]+", "-", name).strip("-.") for name in classes]
+    return [
+        f"{stem}_{word}.png" if word and words.count(word) == 1 else f"{stem}_{word}-{number}.png"
+        for number, word in enumerate(words, 1)
+    ]
+
+
 def result_names(
     image: Path | str, choices: PredictOptions, root: str | None = None
 ) -> tuple[list[str], list[str]]:
@@ -43,8 +54,11 @@ def result_names(
     stem = result_stem(image, root)
     plain = [f"{stem}.png"]
     raster = [f"{stem}.tif"]
+    if isinstance(choices, LayerOptions):
+        plain = layer_names(stem, choices.layers)
     if choices.overlay:
         plain.append(f"{stem}_overlay.jpg")
+    if choices.overlay and not isinstance(choices, LayerOptions):
         raster.append(f"{stem}_overlay.jpg")
     if choices.confidence:
         plain.append(f"{stem}_confidence.png")

@@ -12,10 +12,10 @@ from pixelwise.io.reading_notes import ReadingNotes
 
 
 def void_invalid(labels: Array, valid: Mask | None) -> Array:
-    """Labels (H, W), void where a picture has no values; as they are where `valid` is None or of
-    another size, which readers of pairs refuse.
+    """Labels (H, W), or layers (C, H, W), void where a picture has no values; as they are where
+    `valid` is None or of another size, which readers of pairs refuse.
     """
-    if valid is None or labels.shape != valid.shape:
+    if valid is None or labels.shape[-2:] != valid.shape:
         return labels
     return np.where(valid, labels, np.uint8(VOID))
 

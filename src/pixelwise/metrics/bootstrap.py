@@ -62,7 +62,10 @@ class PerImage:
         right = inner.diagonal()
         true = matrix.sum(1)
         predicted = inner.sum(0)
-        row = np.stack([right, true, predicted])  # (3, C)
+        self.add_row(np.stack([right, true, predicted]))
+
+    def add_row(self, row: Counts) -> None:
+        """Take up one image's pixels (3, C) right, true and predicted."""
         self._rows.append(row)
 
     def merge(self, other: "PerImage") -> None:

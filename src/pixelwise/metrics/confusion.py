@@ -1,6 +1,6 @@
 """Scores from one pooled confusion matrix."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -95,13 +95,7 @@ class Scores:
             "recall": self.recall,
             "Dice": self.dice,
         }
-        heading = "".join(f"<th>{column}</th>" for column in ("", *columns))
-        body = ""
-        for name, *values in zip(names, *columns.values(), strict=True):
-            cells = "".join(f"<td>{value:.4f}</td>" for value in values)
-            body += f"<tr><th>{escape(name)}</th>{cells}</tr>"
-        caption = f"{escape(title)}: {self.images} images, mean IoU {self.mean_iou:.4f}"
-        return f"<table><caption>{caption}</caption><tr>{heading}</tr>{body}</table>"
+        return scores_as_html(columns, names, f"{title}: {self.images} images", self.mean_iou)
 
     @property
     def _inner(self) -> Counts:
@@ -237,6 +231,19 @@ class Scores:
             "images": self.images,
             "void_fraction": round(self.void_fraction, 6),
         }
+
+
+def scores_as_html(
+    columns: Mapping[str, Figures], names: Sequence[str], title: str, mean_iou: float
+) -> str:
+    """A table of figures by class, by the name of their column."""
+    heading = "".join(f"<th>{column}</th>" for column in ("", *columns))
+    body = ""
+    for name, *values in zip(names, *columns.values(), strict=True):
+        cells = "".join(f"<td>{value:.4f}</td>" for value in values)
+        body += f"<tr><th>{escape(name)}</th>{cells}</tr>"
+    caption = f"{escape(title)}, mean IoU {mean_iou:.4f}"
+    return f"<table><caption>{caption}</caption><tr>{heading}</tr>{body}</table>"
 
 
 def json_number(value: float) -> float | None:

@@ -52,13 +52,21 @@ class Header:
         raw = self.training.get("sizes")
         return None if raw is None else PictureSizes.from_json(raw)
 
+    def check_one_class(self, model: object) -> None:
+        """Raises ModelError for a model of overlapping classes, where one class a pixel is needed;
+        `model` is what the message calls it.
+        """
+        if self.model.multilabel:
+            raise one_class_error(model, self.classes)
+
     def to_json(self, **more: object) -> str:
         """The header as it stands in the file; `more` is for other programs that run the
         network.
         """
-        return json.dumps(
-            {"format_version": FORMAT_VERSION, **asdict(self), **more}, sort_keys=True
-        )
+        content = asdict(self)
+        if self.model.thresholds is None:  # earlier versions do not know them
+            del content["model"]["thresholds"]
+        return json.dumps({"format_version": FORMAT_VERSION, **content, **more}, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> "Header":
@@ -89,6 +97,15 @@ class Header:
         header = cls(ModelConfig(**raw["model"]), classes, training)
         _ = header.sizes  # raises now what its user would raise
         return header
+
+
+def one_class_error(model: object, classes: Classes) -> ModelError:
+    """That a model of overlapping classes came where one class a pixel is needed."""
+    return ModelError(
+        f"model {model}: a model of overlapping classes ({', '.join(classes.names)}), and this "
+        "needs one class a pixel; `predict`, `evaluate` and `export` take it, in Python "
+        "load(model, layers=True) and evaluate_layers"
+    )
 
 
 def parse_header(text: str, path: Path) -> Header:

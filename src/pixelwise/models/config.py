@@ -1,7 +1,7 @@
 """What a network is, in names and numbers; importing this does not import PyTorch."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pixelwise.errors import ConfigError
@@ -50,14 +50,33 @@ class ModelConfig:
     scale: float = 1.0
     """Factor within SCALES by which the trained network resizes an image before looking at it."""
 
+    # not in its text, which names an architecture
+    thresholds: tuple[float, ...] | None = field(default=None, repr=False)
+    """Of classes that overlap, the score (a sigmoid) from which a pixel is of each; None where a
+    pixel is of one class."""
+
     bgr: bool = False
     """Whether another library's network takes blue, green, red."""
 
     options: Mapping[str, Any] | None = None
     """Those with which another library builds its network."""
 
+    def __post_init__(self) -> None:
+        if self.thresholds is None:
+            return
+        object.__setattr__(self, "thresholds", tuple(self.thresholds))  # JSON has lists
+        if len(self.thresholds) != self.classes or not all(0 < t < 1 for t in self.thresholds):
+            raise ValueError(
+                f"thresholds {self.thresholds}: they must be {self.classes} numbers from 0 to 1"
+            )
+
     @property
     def library(self) -> str | None:
         """The other library whose network it is; None for those of DECODERS."""
         library, separator, _ = self.decoder.partition(".")
         return library if separator else None
+
+    @property
+    def multilabel(self) -> bool:
+        """Whether classes overlap."""
+        return self.thresholds is not None

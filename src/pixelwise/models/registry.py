@@ -110,6 +110,7 @@ def build_segmenter(config: ModelConfig) -> Segmenter:
         classes=config.classes,
         temperature=config.temperature,
         scale=config.scale,
+        multilabel=config.multilabel,
     )
     if config.channels != RGB_CHANNELS:
         widen_input(model, [""] * config.channels)

@@ -20,7 +20,7 @@ class Segmenter(nn.Module):
     Normalisation constants are buffers and travel with the weights. The padding, at the right and
     the bottom, is zero after normalisation, which is what the encoder's own convolutions see beyond
     a border. In eval mode the images are resized by `scale`, and the logits resized back, both
-    bilinearly.
+    bilinearly. `multilabel` says that classes overlap: a logit is that of its class alone.
     """
 
     mean: Tensor
@@ -37,9 +37,11 @@ class Segmenter(nn.Module):
         classes: int,
         temperature: float = 1.0,
         scale: float = 1.0,
+        multilabel: bool = False,
     ) -> None:
         super().__init__()
         self.classes = classes
+        self.multilabel = multilabel
         self.temperature = temperature
         self.scale = scale
         self.encoder = encoder

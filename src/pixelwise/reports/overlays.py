@@ -58,8 +58,8 @@ def paint(rgb: Array, labels: Array, palette: Palette, opacity: float = 0.5) -> 
 
 
 def fit_into(box: tuple[int, int], rgb: Array, masks: Sequence[Array]) -> tuple[Array, list[Array]]:
-    """`rgb` (H, W, 3) and masks (H, W) as large as a box (width, height) can hold; masks are
-    sampled, never mixed.
+    """`rgb` (H, W, 3) and masks (H, W) or (C, H, W) as large as a box (width, height) can hold;
+    masks are sampled, never mixed.
 
     To be done before `paint`: an outline that is made smaller is none.
     """
@@ -70,6 +70,8 @@ def fit_into(box: tuple[int, int], rgb: Array, masks: Sequence[Array]) -> tuple[
     smooth = Image.Resampling.LANCZOS if scale < 1 else Image.Resampling.BICUBIC
 
     def resize(pixels: Array, resampling: Image.Resampling) -> Array:
+        if pixels.ndim == 3 and pixels is not rgb:
+            return np.stack([resize(layer, resampling) for layer in pixels])
         image = Image.fromarray(np.ascontiguousarray(pixels))
         return np.asarray(image.resize(size, resampling))
 

@@ -14,6 +14,7 @@ from pixelwise.io.atomic import atomic
 from pixelwise.io.images import Array, encode_image
 from pixelwise.palette import BACKGROUND_COLOUR
 from pixelwise.reports.fonts import NO_FONT, legible, load_font, missing_letters
+from pixelwise.reports.layer_overlays import paint_layers
 from pixelwise.reports.overlays import draw_legend, fit_into, paint
 
 # Width of a picture in the grid, in pixels; every image is resized to it.
@@ -68,20 +69,22 @@ class Gallery:
 def draw_sample(
     title: str,
     picture: tuple[Array, Array, Array],
-    confidence: NDArray[np.float32],
+    confidence: NDArray[np.float32] | None,
     classes: Classes,
 ) -> Sample:
-    """Image, truth, prediction, errors and confidence side by side.
+    """Image, truth, prediction, errors and, where there is one, confidence side by side.
 
-    `picture` is rgb (H, W, 3) and true and predicted class ids (H, W), uint8, void 255; confidence
-    (H, W) in [0, 1].
+    `picture` is rgb (H, W, 3) and true and predicted class ids (H, W), or layers (C, H, W), uint8,
+    void 255; confidence (H, W) in [0, 1].
     """
     rgb, *masks = picture
     box = (_PAGE_SIDE, _PAGE_SIDE)
-    rgb, masks = fit_into(box, rgb, [*masks, quantize_confidence(confidence)])
-    truth, labels, levels = masks
+    levels = [] if confidence is None else [quantize_confidence(confidence)]
+    rgb, masks = fit_into(box, rgb, [*masks, *levels])
+    truth, labels, *levels = masks
     cells = dict(zip(_COLUMNS, _paint_cells(rgb, truth, labels, classes), strict=True))
-    cells[_CONFIDENCE] = paint_confidence(levels)
+    for level in levels:
+        cells[_CONFIDENCE] = paint_confidence(level)
     panels = []
     for caption, cell in cells.items():
         panels.append((caption, encode_image(cell, "JPEG")))
@@ -105,7 +108,8 @@ def draw_samples(
     """Write a PNG grid with one line a sample: image, truth, prediction and errors, and a legend of
     the colours below.
 
-    A row is rgb (H, W, 3) and true and predicted class ids (H, W), all uint8, void 255. `titles`
+    A row is rgb (H, W, 3) and true and predicted class ids (H, W), or layers (C, H, W), all uint8,
+    void 255. `titles`
     stand above the rows, in order; rows beyond them have none. Raises OutputError when `path`
     cannot be written.
     """
@@ -149,18 +153,26 @@ def _paint_cells(
     rgb: Array, truth: Array, labels: Array, classes: Classes
 ) -> tuple[Array, Array, Array, Array]:
     """A picture for each of _COLUMNS."""
+    tint = paint if truth.ndim == 2 else paint_layers
     return (
         rgb,
-        paint(rgb, truth, classes.palette),
-        paint(rgb, labels, classes.palette),
+        tint(rgb, truth, classes.palette),
+        tint(rgb, labels, classes.palette),
         _paint_errors(rgb, truth, labels),
     )
 
 
 def _paint_errors(rgb: Array, truth: Array, labels: Array) -> Array:
-    """Wrong pixels on the faded image; a prediction for void is no error."""
-    wrong = (truth != labels).astype(np.uint8)
-    wrong[truth == VOID] = VOID
+    """Wrong pixels on the faded image, of layers those wrong in any; a prediction for void is no
+    error.
+    """
+    void = truth == VOID
+    differs = (truth != labels) & ~void
+    if truth.ndim == 3:
+        void = void.all(0)
+        differs = differs.any(0)
+    wrong = differs.astype(np.uint8)
+    wrong[void] = VOID
     return paint(_fade(rgb), wrong, (BACKGROUND_COLOUR, _WRONG), 1)
 
 
@@ -178,6 +190,9 @@ def _present_classes(
     present = set[int]()
     for _, *masks in rows:
         for ids in masks:
+            if ids.ndim == 3:
+                present.update(np.flatnonzero((ids == 1).any((1, 2))).tolist())
+                continue
             present.update(np.unique(ids).tolist())
     entries = []
     colours = zip(classes.names, classes.palette, strict=True)

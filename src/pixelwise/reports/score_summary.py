@@ -9,6 +9,7 @@ from pixelwise.metrics.boundary import BoundaryScores
 from pixelwise.metrics.calibration import Reliability
 from pixelwise.metrics.confusion import Figures, Scores, nan_mean, safe_divide
 from pixelwise.metrics.error_analysis import BySize, NearBorders
+from pixelwise.metrics.layer_counts import LayerScores
 from pixelwise.metrics.object_matching import ObjectScores
 from pixelwise.metrics.tree_scores import ParentScore
 from pixelwise.reports.charts import render_confusion_matrix, render_reliability
@@ -36,7 +37,7 @@ class ScoreSummary:
     """
 
     classes: tuple[str, ...]
-    scores: Scores
+    scores: Scores | LayerScores
     boundary: BoundaryScores | None = None
     near_borders: NearBorders | None = None
     by_size: BySize | None = None
@@ -65,12 +66,12 @@ class ScoreSummary:
     def totals(self) -> list[Figure]:
         """Every figure of all classes together."""
         scores = self.scores
-        figures = [
-            Figure(
-                "Mean IoU",
-                scores.mean_iou,
-                "the mean over the classes of their IoU, pooled over all pixels",
-            ),
+        mean = "the mean over the classes of their IoU, pooled over all pixels"
+        figures = [Figure("Mean IoU", scores.mean_iou, mean)]
+        if isinstance(scores, LayerScores):
+            decisions = "the share of all decisions, one for each pixel and class, that are right"
+            return [*figures, Figure("Pixel accuracy", scores.pixel_accuracy, decisions)]
+        figures += [
             Figure(
                 "Pixel accuracy",
                 scores.pixel_accuracy,
@@ -116,8 +117,10 @@ class ScoreSummary:
 
     def confusion_chart(self) -> Markup | None:
         """The confusion matrix as an SVG, with a last column for predictions of none of the classes
-        where there are any; None without counts.
+        where there are any; None without counts and where classes overlap.
         """
+        if isinstance(self.scores, LayerScores):
+            return None
         counts = self.scores.counts  # (C, C + 1): the last column holds predictions of none
         if not counts[:, :-1].any():
             return None

@@ -39,7 +39,9 @@ def make_samples(
     if options.paste_classes == "rare":
         candidates = rare_classes(augment.class_weights, train.pixels)
     channels = 3 if rule.channels is None else len(rule.channels)
-    image_cache = ImageCache(train.sizes, cache * 2**20, channels=channels) if cache else None
+    image_cache = None
+    if cache and not dataset.multilabel:  # it holds labels of one plane
+        image_cache = ImageCache(train.sizes, cache * 2**20, channels=channels)
     return TrainingSet(
         train.pairs,
         dataset.read_labels,

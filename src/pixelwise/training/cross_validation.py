@@ -132,6 +132,8 @@ def _check_options(config: TrainConfig, reading: DataOptions) -> None:
         raise ConfigError(
             "--folds trains one model after another in one process: leave out devices and torchrun"
         )
+    if reading.multilabel:
+        raise ConfigError("--folds with --multilabel is not done: train one model, without --folds")
     if reading.val_images:
         raise ConfigError("val_images name the images of one fold: leave them out with --folds")
 

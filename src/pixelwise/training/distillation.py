@@ -73,6 +73,7 @@ def load_teacher(config: TrainConfig, classes: Classes, channels: int = 3) -> Te
     columns: list[int] | None = None
     for path in paths:
         model, header = load_model(Path(path))
+        header.check_one_class(path)
         if model.channels != channels:
             raise ConfigError(
                 f"teacher {path} takes {model.channels} channels, and the images have {channels}"

@@ -24,9 +24,9 @@ from torch import Tensor, nn
 from torch.distributed import DistError
 
 from pixelwise.errors import ConfigError, TrainingError
-from pixelwise.metrics.confusion import ConfusionMatrix
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.training.config import TrainConfig
+from pixelwise.training.tasks import PixelCounts
 
 T = TypeVar("T")
 _PRECISIONS = {"float32": "32-true", "bfloat16": "bf16-mixed", "auto": "32-true"}
@@ -143,7 +143,7 @@ def reduce_mean(fabric: Fabric, total: float, count: int = 1) -> float:
     return total / max(1, count)
 
 
-def all_reduce_counts(fabric: Fabric, confusion: ConfusionMatrix) -> ConfusionMatrix:
+def all_reduce_counts(fabric: Fabric, confusion: PixelCounts) -> PixelCounts:
     """The counts of all processes, exactly."""
     if fabric.world_size > 1:
         confusion.counts = _all_reduce(fabric, torch.from_numpy(confusion.counts)).cpu().numpy()

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from pixelwise.classes import VOID
+from pixelwise.datasets.layers import flat_classes, read_flat
 from pixelwise.datasets.types import DataSet, Pair
 from pixelwise.io.images import Array
 from pixelwise.metrics.confusion import ConfusionMatrix
@@ -25,11 +26,11 @@ def measure_downscaled_masks(
     It bounds what a network can reach that sees images at this scale; its edges, between pixels,
     may be slightly better.
     """
-    matrices = {scale: ConfusionMatrix(len(dataset.classes)) for scale in scales}
+    matrices = {scale: ConfusionMatrix(len(flat_classes(dataset))) for scale in scales}
     step = max(1, len(pairs) // MASKS)
     sample = pairs[::step][:MASKS]
     for pair in sample:
-        labels = dataset.read_labels(pair.mask)  # (H, W)
+        labels = read_flat(dataset, pair.mask)  # (H, W)
         for scale, confusion in matrices.items():
             resampled = _downscale_and_back(labels, scale)
             # Where void has spread over a class there is no prediction to compare.

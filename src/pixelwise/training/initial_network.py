@@ -24,10 +24,17 @@ def make_network(dataset: DataSet, config: TrainConfig) -> tuple[ModelConfig, Se
     """
     torch.manual_seed(config.run.seed)
     options = config.model
+    thresholds = (0.5,) * len(dataset.classes) if dataset.multilabel else None
     if options.start is not None:
         start = read_header(Path(options.start)).model
         if start.library is not None:
-            model_config = replace(start, classes=len(dataset.classes), temperature=1.0, scale=1.0)
+            model_config = replace(
+                start,
+                classes=len(dataset.classes),
+                temperature=1.0,
+                scale=1.0,
+                thresholds=thresholds,
+            )
             return model_config, build_segmenter(model_config)
     model_config = ModelConfig(
         options.decoder,
@@ -35,6 +42,7 @@ def make_network(dataset: DataSet, config: TrainConfig) -> tuple[ModelConfig, Se
         len(dataset.classes),
         options.upsample,
         options.plain,
+        thresholds=thresholds,
     )
     return model_config, build_segmenter(model_config)
 

@@ -14,8 +14,10 @@ import torch
 from pixelwise.datasets.types import DataSet, Pair
 from pixelwise.errors import PixelwiseError
 from pixelwise.evaluation.calibrate import evenly_spaced
+from pixelwise.evaluation.score_layers import count_layers_by_image
 from pixelwise.evaluation.scoring import count_by_image
 from pixelwise.inference.backends.torch_runner import TorchRunner
+from pixelwise.inference.layer_predictor import LayerPredictor, make_predictor
 from pixelwise.inference.predictor import Predictor
 from pixelwise.metrics.bootstrap import Difference, paired_bootstrap
 from pixelwise.metrics.confusion import Counts
@@ -94,9 +96,7 @@ def keep_input_scale(
     model.scale = scale
     device = torch.device(config.run.device)
     runner = TorchRunner(model, device=device, precision=config.run.precision)
-    predictor = Predictor(runner, header.classes)
-    predictor.reading = header.reading
-    predictor.sizes = header.sizes
+    predictor = make_predictor(runner, header)
     try:
         choice = find_input_scale(
             model,
@@ -180,4 +180,7 @@ def _counts(
 ) -> Counts:
     """(N, 3, C), as in PerImage."""
     model.scale = scale
-    return count_by_image(predictor, dataset, pairs, progress, f"trying scale {scale:g}")
+    what = f"trying scale {scale:g}"
+    if isinstance(predictor, LayerPredictor):
+        return count_layers_by_image(predictor, dataset, pairs, progress, what)
+    return count_by_image(predictor, dataset, pairs, progress, what)

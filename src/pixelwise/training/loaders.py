@@ -66,7 +66,9 @@ class TrainingSet(Dataset[Batch]):
     epoch."""
 
     def __getitem__(self, item: tuple[int, int]) -> Batch:
-        """uint8 image (channels, h, w) and labels (h, w) of the crop's size."""
+        """uint8 image (channels, h, w) and labels (h, w), or layers (C, h, w), of the crop's
+        size.
+        """
         epoch, index = item
         if self.views and epoch:
             epoch = 1 + (epoch - 1) % self.views
@@ -88,7 +90,7 @@ class TrainingSet(Dataset[Batch]):
             return picture.pixels, void_invalid(self.read_labels(pair.mask), picture.valid)
 
         pixels, labels = decode() if self.cache is None else self.cache.pair(index, decode)
-        height, width = labels.shape
+        height, width = labels.shape[-2:]
         factor = self.sizes.view_factor(height, width) if self.sizes else 1.0
         return self.augment(*as_tensors(pixels, labels), rng, factor)
 
@@ -109,24 +111,25 @@ class WholeImages(Dataset[list[Batch]]):
     sizes: PictureSizes | None = None
 
     def __getitem__(self, index: int) -> list[Batch]:
-        """uint8 images (1, channels, h, w) and labels (1, h, w)."""
+        """uint8 images (1, channels, h, w) and labels (1, h, w), or layers (1, C, h, w)."""
         pair = self.pairs[index]
         picture = read_picture(pair.image, self.rule)
         pixels = picture.pixels
         mask = void_invalid(self.read_labels(pair.mask), picture.valid)
-        view = view_size(self.sizes, mask.shape, picture)
-        if view != mask.shape:
+        size = (mask.shape[-2], mask.shape[-1])
+        view = view_size(self.sizes, size, picture)
+        if view != size:
             pixels = resize_pixels(pixels, view)
             mask = resize_labels(mask, view)
         image, labels = as_tensors(pixels, mask)
-        height, width = labels.shape
+        height, width = labels.shape[-2:]
         side = VALIDATION_TILE
         tiles = []
         for top in range(0, height, side):
             for left in range(0, width, side):
                 rows = slice(top, top + side)
                 columns = slice(left, left + side)
-                tiles.append((image[None, :, rows, columns], labels[None, rows, columns]))
+                tiles.append((image[None, :, rows, columns], labels[None, ..., rows, columns]))
         return tiles
 
     def __len__(self) -> int:

@@ -5,7 +5,7 @@ gradient of zero, where every pixel is void. `make_loss` reads a weighted sum of
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import torch
@@ -197,6 +197,11 @@ def make_loss(text: str, *, weight: Tensor | None = None, smoothing: float = 0.0
         **LOSSES,
         "cross_entropy": partial(cross_entropy, weight=weight, smoothing=smoothing),
     }
+    return sum_losses(text, known)
+
+
+def sum_losses(text: str, known: Mapping[str, Callable[..., Tensor]]) -> Loss:
+    """The sum of a text of `known` losses. Raises ConfigError for a text that is no such sum."""
     terms = [_parse_term(term, text) for term in text.split("+")]
     for _, name in terms:
         if name not in known:

@@ -10,6 +10,7 @@ from scipy.ndimage import find_objects, label
 from scipy.stats import theilslopes
 
 from pixelwise.classes import VOID
+from pixelwise.datasets.layers import flat_classes, read_flat
 from pixelwise.datasets.types import DataSet, Pair
 from pixelwise.io.images import Array
 from pixelwise.models.picture_sizes import PictureSizes
@@ -64,7 +65,7 @@ def measure_picture_sizes(
         max(1, round(side)),
         max(1, round(low / TOLERANCE)),
         max(1, round(high * TOLERANCE)),
-        find_framing(masks, len(dataset.classes)) if upright else False,
+        find_framing(masks, len(flat_classes(dataset))) if upright else False,
         varied=bool(_find_growth(masks)),
     )
 
@@ -87,7 +88,7 @@ def describe_picture_sizes(sizes: PictureSizes) -> str:
 
 def _read_masks(dataset: DataSet, pairs: Sequence[Pair]) -> list[Array]:
     step = max(1, len(pairs) // MASKS)
-    return [dataset.read_labels(pair.mask) for pair in pairs[::step][:MASKS]]
+    return [read_flat(dataset, pair.mask) for pair in pairs[::step][:MASKS]]
 
 
 def find_framing(masks: Sequence[Array], classes: int) -> bool | None:

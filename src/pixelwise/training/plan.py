@@ -42,6 +42,7 @@ from pixelwise.training.distributed import (
 from pixelwise.training.downscale_tolerance import measure_downscaled_masks
 from pixelwise.training.duration import estimate_seconds
 from pixelwise.training.initial_network import init_weights, make_network
+from pixelwise.training.layer_losses import make_layer_loss
 from pixelwise.training.loaders import (
     TrainingSet,
 )
@@ -351,6 +352,8 @@ def _make_loss(dataset: DataSet, train: SplitStats, config: TrainConfig) -> Loss
     )
     if weight is not None:
         weight = weight.to(config.run.device)
+    if dataset.multilabel:
+        return make_layer_loss(options.loss, weight=weight)
     loss = make_loss(options.loss, weight=weight, smoothing=options.label_smoothing)
     levels = find_levels(dataset.classes)
     if levels and options.tree_weight:

@@ -4,12 +4,13 @@ from pathlib import Path
 from typing import Any
 
 from pixelwise.config_fields import list_options
+from pixelwise.datasets.layers import flat_classes, flatten_layers
 from pixelwise.datasets.open_dataset import open_dataset
 from pixelwise.datasets.types import DataOptions
 from pixelwise.notebook_progress import default_progress
 from pixelwise.progress import Progress
 from pixelwise.reports.plots import draw_augmentation
-from pixelwise.training.check_options import check_model_options
+from pixelwise.training.check_options import check_model_options, check_multilabel_options
 from pixelwise.training.config import TrainConfig
 from pixelwise.training.plan import TrainingPlan, make_plan
 from pixelwise.training.recipes import split_options
@@ -34,8 +35,9 @@ def preview(
     path = Path(out) / "preview.png"
     config, reading = split_options(config, options)
     check_model_options(config)
+    check_multilabel_options(config, reading)
     progress.log_section("Data")
-    dataset = open_dataset(data, reading)
+    dataset = open_dataset(data, reading, layers=True)
     for note in dataset.notes:
         progress.log(note)
     plan = make_plan(dataset, config, progress=progress, init=False)
@@ -55,5 +57,6 @@ def _draw_samples(plan: TrainingPlan, path: Path) -> None:
         index = number * max(1, len(samples) // SAMPLES) % len(samples)
         image, labels = samples[epoch, index]
         name = plan.train.pairs[index].name
-        cells.append((name, image.permute(1, 2, 0).numpy(), labels.numpy()))
-    draw_augmentation(cells, path, plan.dataset.classes)
+        mask = flatten_layers(labels.numpy()) if plan.dataset.multilabel else labels.numpy()
+        cells.append((name, image.permute(1, 2, 0).numpy(), mask))
+    draw_augmentation(cells, path, flat_classes(plan.dataset))

@@ -24,6 +24,7 @@ from pixelwise.training.distributed import detect_lost_ranks, is_first, launch
 from pixelwise.training.duration import clock_in, describe_duration
 from pixelwise.training.history import Epoch, best_metric_key
 from pixelwise.training.input_scale import keep_input_scale, scale_stride
+from pixelwise.training.layer_thresholds import keep_thresholds
 from pixelwise.training.loop import Outcome, RunContext, fit
 from pixelwise.training.plan import TrainingPlan, make_plan
 from pixelwise.training.pseudo_labels import PseudoLabels
@@ -174,7 +175,7 @@ def _begin_record(
 
 def _open_dataset(data: str | Path, reading: DataOptions, progress: Progress) -> DataSet:
     progress.log_section("Data")
-    dataset = open_dataset(data, reading)
+    dataset = open_dataset(data, reading, layers=True)
     for note in dataset.notes:
         progress.log(note)
     return dataset
@@ -225,6 +226,8 @@ def _finish(
         if plan.config.optim.minutes is not None:
             pairs = pairs[:: scale_stride(len(pairs))]
         scale = keep_input_scale(run, plan.dataset, pairs, plan.config, progress)
+        if plan.dataset.multilabel:
+            keep_thresholds(run, plan.dataset, pairs, plan.config, progress)
     finish_record(run, record, outcome.history, best, stopped=outcome.stopped, scale=scale)
     if not outcome.stopped:
         pictures.report(record, progress)

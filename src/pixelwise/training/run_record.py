@@ -15,9 +15,13 @@ from pixelwise.config_fields import option_fields
 from pixelwise.datasets.scan import SplitStats
 from pixelwise.datasets.types import DataOptions, DataSet
 from pixelwise.errors import ConfigError, PixelwiseError
-from pixelwise.evaluation.report import write_run_page
+from pixelwise.evaluation.layer_result import LayerEvaluation
+from pixelwise.evaluation.report import make_gallery, write_run_page
+from pixelwise.evaluation.result import Evaluation
+from pixelwise.evaluation.score_layers import score_layers
 from pixelwise.evaluation.scoring import score
 from pixelwise.hardware import count_cores
+from pixelwise.inference.layer_predictor import LayerPredictor
 from pixelwise.inference.load import load
 from pixelwise.io.atomic import write_text
 from pixelwise.io.images import void_invalid
@@ -307,15 +311,19 @@ class Pictures:
             draw_curves([asdict(row) for row in history], self.run / "curves.png")
 
     def _draw_samples(self) -> None:
-        predictor = load(self.run, device=self.device)
+        predictor = load(self.run, device=self.device, layers=True)
         pairs = self.val.pairs
         step = max(1, len(pairs) // SAMPLES)
         samples = pairs[::step][:SAMPLES]
         rows = []
         for pair in samples:
+            truth = self.dataset.read_labels(pair.mask)
+            if isinstance(predictor, LayerPredictor):
+                seen = predictor.predict_layers(pair.image)
+                rows.append((seen.rgb, void_invalid(truth, seen.valid), seen.layers))
+                continue
             result = predictor.predict(pair.image)
-            truth = void_invalid(self.dataset.read_labels(pair.mask), result.valid)
-            rows.append((result.rgb, truth, result.labels))
+            rows.append((result.rgb, void_invalid(truth, result.valid), result.labels))
         names = [pair.name for pair in samples]
         draw_samples(rows, self.run / "samples.png", self.dataset.classes, names)
 
@@ -323,11 +331,18 @@ class Pictures:
         """Write the report again, with the scores of the best model on the validation images; a
         failure is logged.
         """
-        predictor = load(self.run, device=self.device)
+        predictor = load(self.run, device=self.device, layers=True)
         pairs = self.val.pairs
+        scores: Evaluation | LayerEvaluation
         try:
-            scores = score(predictor, self.dataset, pairs, split="val", progress=progress)
-            write_run_page(self.run, record, (scores, predictor, self.dataset, pairs))
+            if isinstance(predictor, LayerPredictor):
+                scores = score_layers(
+                    predictor, self.dataset, pairs, split="val", progress=progress
+                )
+            else:
+                scores = score(predictor, self.dataset, pairs, split="val", progress=progress)
+            gallery = make_gallery(scores, predictor, self.dataset, pairs)
+            write_run_page(self.run, record, (scores.summary(), gallery))
         except PixelwiseError as error:
             progress.log(f"report.html is without scores: {error}")
 

@@ -14,7 +14,6 @@ from torch.utils.data import DataLoader
 
 from pixelwise.errors import TrainingError
 from pixelwise.interrupt import StopFlag
-from pixelwise.metrics.confusion import ConfusionMatrix
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.progress import Progress
 from pixelwise.training.auto_config import (
@@ -35,10 +34,11 @@ from pixelwise.training.distributed import (
 from pixelwise.training.duration import finishing_time
 from pixelwise.training.history import Epoch
 from pixelwise.training.loaders import Batch, Epochs, reraise_clean
-from pixelwise.training.losses import Loss, cross_entropy
+from pixelwise.training.losses import Loss
 from pixelwise.training.optim import freeze_layers
 from pixelwise.training.profiling import OperatorProfile, Stopwatch
 from pixelwise.training.schedule import Budget, longer_round, rate_factor
+from pixelwise.training.tasks import MULTILABEL, ONE_CLASS, PixelCounts, Task
 
 # What follows the last validation takes as long as so many of them: trials of the input scale and
 # the report's scores. At most MOST_RESERVED of the minutes are reserved for it.
@@ -68,7 +68,7 @@ class EpochStats:
 
     loss: float
     """Mean over the batches."""
-    confusion: ConfusionMatrix
+    confusion: PixelCounts
     speed: float
     """Images per second."""
     seconds: float
@@ -101,6 +101,11 @@ class Session:
     watch: Stopwatch = field(default_factory=Stopwatch)
 
     @property
+    def task(self) -> Task:
+        """What the network's logits mean."""
+        return MULTILABEL if self.model.multilabel else ONE_CLASS
+
+    @property
     def scored(self) -> Segmenter:
         """The network that is validated and saved."""
         if self.average is None:
@@ -124,7 +129,7 @@ class Session:
             stages=options.frozen_stages or 0,
             whole=options.frozen,
         )
-        confusion = ConfusionMatrix(self.model.classes)
+        confusion = self.task.make_counts(self.model.classes)
         start = time.monotonic()
         profiled = self.config.run.profile and number == 1
         profiler = OperatorProfile(
@@ -148,7 +153,7 @@ class Session:
 
     def _train_batches(
         self,
-        confusion: ConfusionMatrix,
+        confusion: PixelCounts,
         profiler: OperatorProfile,
     ) -> tuple[list[float], float]:
         """The losses of the epoch's batches, and the last learning rate."""
@@ -177,7 +182,7 @@ class Session:
         image: Tensor,
         labels: Tensor,
         number: int,
-        confusion: ConfusionMatrix,
+        confusion: PixelCounts,
     ) -> float:
         """Forward and backward of batch `number` (from 1), and the step it completes; its loss."""
         batches = len(self.loaders.train)
@@ -199,7 +204,7 @@ class Session:
         if number % accumulate == 0 or number == batches:
             self._step()
         with self.watch("scores"):
-            predicted = logits.detach().argmax(1)  # (N, h, w)
+            predicted = self.task.decide(logits.detach())  # (N, h, w), or layers
             confusion.update(target, predicted, images=len(target))
         return value
 
@@ -234,8 +239,8 @@ class Session:
         )
 
     @torch.no_grad()
-    def validate(self, net: Segmenter) -> tuple[float, ConfusionMatrix]:
-        """Mean cross-entropy and the pooled confusion matrix over whole images."""
+    def validate(self, net: Segmenter) -> tuple[float, PixelCounts]:
+        """Mean cross-entropy and the pooled counts over whole images."""
         options = self.config.optim
         if options.bn_batches:
             recompute_statistics(
@@ -246,7 +251,7 @@ class Session:
             )
         net.eval()
         share_buffers(self.fabric, net)
-        confusion = ConfusionMatrix(net.classes)
+        confusion = self.task.make_counts(net.classes)
         losses = list[float]()
         whole = self.loaders.val
         for tiles in self.progress.track(reraise_clean(whole), what="validate", total=len(whole)):
@@ -254,8 +259,8 @@ class Session:
                 images, target = self._on_device(image, labels)
                 with self.fabric.autocast():
                     logits = net(images)
-                losses.append(float(cross_entropy(logits, target)))
-                confusion.update(target, logits.argmax(1), images=0)
+                losses.append(float(self.task.validation_loss(logits, target)))
+                confusion.update(target, self.task.decide(logits), images=0)
             confusion.images += 1
         mean_loss = reduce_mean(self.fabric, sum(losses), len(losses))
         return mean_loss, all_reduce_counts(self.fabric, confusion)
@@ -344,7 +349,8 @@ class Session:
         return value
 
     def _on_device(self, image: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        return self._images_on_device(image), self.fabric.to_device(labels).long()
+        target: Tensor = self.fabric.to_device(labels)
+        return self._images_on_device(image), target if self.model.multilabel else target.long()
 
     def _images_on_device(self, image: Tensor) -> Tensor:
         """uint8 to floats in [0, 1]."""

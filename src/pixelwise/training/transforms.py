@@ -24,7 +24,9 @@ PASTE_PROBABILITY = 0.7
 
 
 def as_tensors(pixels: Array, labels: Array) -> tuple[Tensor, Tensor]:
-    """(H, W, channels) and (H, W) arrays to uint8 tensors (channels, H, W) and (H, W)."""
+    """(H, W, channels) and (H, W) or (C, H, W) arrays to uint8 tensors (channels, H, W) and as the
+    labels are.
+    """
     return torch.from_numpy(np.array(pixels)).permute(2, 0, 1), torch.from_numpy(np.array(labels))
 
 
@@ -68,8 +70,8 @@ class Augmentation:
         rng: torch.Generator,
         factor: float = 1.0,
     ) -> tuple[Tensor, Tensor]:
-        """uint8 (channels, H, W) and (H, W) to uint8 of the crop's size; the scale is of an image
-        that is resized by `factor`.
+        """uint8 (channels, H, W) and labels (H, W), or layers (C, H, W), to uint8 of the crop's
+        size; the scale is of an image that is resized by `factor`.
         """
         if not self.upright and _uniform(rng, 0, 1) < 0.5:
             image = image.mT
@@ -91,7 +93,7 @@ class Augmentation:
         scale = self._draw_scale(labels, rng, factor)
         size = []
         output = []
-        for side, crop in zip(labels.shape, self.crop, strict=True):
+        for side, crop in zip(labels.shape[-2:], self.crop, strict=True):
             length, resized = _fit_window(side, crop, scale)
             size.append(length)
             output.append(resized)
@@ -105,7 +107,7 @@ class Augmentation:
 
     def _draw_scale(self, labels: Tensor, rng: torch.Generator, factor: float) -> float:
         """Uniform in its logarithm, so that halving is as likely as doubling."""
-        sides = zip(self.crop, labels.shape, strict=True)
+        sides = zip(self.crop, labels.shape[-2:], strict=True)
         fitting = max(crop / side for crop, side in sides)
         # An image made smaller than the crop would only be padded with void.
         low = max(factor * self.scale[0], min(factor, fitting))
@@ -128,7 +130,7 @@ class Augmentation:
         if self.rare and _uniform(rng, 0, 1) < self.rare:
             pixel = self._rare_pixel(labels, rng)
         starts = []
-        for axis, (full, part) in enumerate(zip(labels.shape, size, strict=True)):
+        for axis, (full, part) in enumerate(zip(labels.shape[-2:], size, strict=True)):
             low = 0
             high = full - part
             if pixel is not None:
@@ -141,12 +143,16 @@ class Augmentation:
 
     def _rare_pixel(self, labels: Tensor, rng: torch.Generator) -> tuple[int, int] | None:
         classes = len(self.class_weights)
-        counts = torch.bincount(labels.flatten().int(), minlength=256)[:classes]
+        if labels.ndim == 3:
+            counts = (labels == 1).sum((1, 2))
+        else:
+            counts = torch.bincount(labels.flatten().int(), minlength=256)[:classes]
         weights = torch.tensor(self.class_weights) * (counts > 0)
         if not weights.any():
             return None
         label = int(torch.multinomial(weights, 1, generator=rng))
-        pixels = (labels == label).nonzero()  # (N, 2)
+        of_class = labels[label] == 1 if labels.ndim == 3 else labels == label
+        pixels = of_class.nonzero()  # (N, 2)
         index = int(torch.randint(len(pixels), (), generator=rng))
         row, column = pixels[index].tolist()
         return row, column

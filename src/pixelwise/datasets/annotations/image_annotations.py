@@ -75,11 +75,7 @@ class AnnotationReader:
 
     def rasterize(self, image: Path, *, objects: bool = False) -> RasterizedMask:
         """As called, with what was clipped and overlapped."""
-        annotation = self._parse(image)
-        height, width = annotation.size
-        if min(height, width) < 1 or height * width > MAX_PIXELS:
-            reason = f"its annotation gives {height} x {width} pixels (height x width)"
-            raise ImageError.of_file(image, reason)
+        annotation = self.parse_image(image)
         return rasterize_shapes(
             annotation.shapes,
             annotation.size,
@@ -87,6 +83,17 @@ class AnnotationReader:
             by_area=self.by_area,
             objects=objects,
         )
+
+    def parse_image(self, image: Path) -> ImageAnnotation:
+        """What is drawn on an image. Raises ImageError for a record that is not as its format has
+        it, and for an absurd size.
+        """
+        annotation = self._parse(image)
+        height, width = annotation.size
+        if min(height, width) < 1 or height * width > MAX_PIXELS:
+            reason = f"its annotation gives {height} x {width} pixels (height x width)"
+            raise ImageError.of_file(image, reason)
+        return annotation
 
     def _parse(self, image: Path) -> ImageAnnotation:
         try:

@@ -2,7 +2,7 @@
 merged.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +34,7 @@ LAYOUT = (
 
 # Ids are a byte, and 255 is void; the background is a class of its own.
 _MAX_CLASSES = 254
+SMALLER_COVERS = "where masks overlap, the smaller covers the larger"
 
 
 @dataclass(frozen=True)
@@ -123,8 +124,7 @@ def _describe_classes(classes: Classes, *, one_class: bool) -> tuple[str, str]:
         )
     return (
         "format layers: a mask for each class",
-        f"{len(classes)} classes: {first(classes.names)}; where masks overlap, the smaller "
-        "covers the larger",
+        f"{len(classes)} classes: {first(classes.names)}; {SMALLER_COVERS}",
     )
 
 
@@ -193,24 +193,32 @@ def merge_class_masks(masks: ClassMasks, classes: tuple[str, ...]) -> tuple[Arra
         raise DataError(f"{len(classes)} classes; at most {_MAX_CLASSES} are allowed")
     labels: Array | None = None
     overlapped = 0
-    for name, path in masks:
-        drawn = _read_drawn(path)
+    for name, drawn in read_drawn_masks(masks):
         if labels is None:
             labels = np.zeros(drawn.shape, np.uint8)
             areas = np.full(drawn.shape, drawn.size, np.int64)  # of the mask that a pixel is of
-        if labels.shape != drawn.shape:
-            raise ImageError(
-                f"{path}: {drawn.shape} pixels, but another layer of it has {labels.shape}"
-            )
         label = classes.index(name)
         overlapped += int((drawn & (labels > 0) & (labels != label)).sum())
         area = int(drawn.sum())
-        drawn &= areas >= area
-        labels[drawn] = label
-        areas[drawn] = area
+        on_top = drawn & (areas >= area)
+        labels[on_top] = label
+        areas[on_top] = area
     if labels is None:
         raise ImageError("no layer was given")
     return labels, overlapped
+
+
+def read_drawn_masks(masks: ClassMasks) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    """The class of each mask of an image, and where it is drawn (H, W). Raises ImageError for masks
+    of unlike size.
+    """
+    shape: tuple[int, ...] | None = None
+    for name, path in masks:
+        drawn = _read_drawn(path)
+        shape = shape or drawn.shape
+        if shape != drawn.shape:
+            raise ImageError(f"{path}: {drawn.shape} pixels, but another layer of it has {shape}")
+        yield name, drawn
 
 
 def _read_drawn(path: Path) -> NDArray[np.bool_]:

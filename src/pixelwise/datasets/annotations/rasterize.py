@@ -191,32 +191,45 @@ def rasterize_shapes(
     """Fill shapes into labels (H, W) full of `uncovered`, layer by layer: by area, the largest
     first, or in their order. With `objects` it is kept too which of them covers a pixel.
     """
-    filled = []
-    clipped = 0
-    blank = 0
+    shapes = list(shapes)
+    clipped = sum(_is_clipped(shape, size) for shape in shapes)
+    filled = fill_shapes(shapes, size, by_area=by_area)
+    blank = sum(not patches for *_, patches in filled)
     numbers: dict[int, int] = {}
     for number, shape in enumerate(shapes, 1):
-        clipped += _is_clipped(shape, size)
-        patches = _fill_shape(shape, size)
-        blank += not patches
-        area = sum(int(bits.sum()) for *_, bits in patches)
-        own = number if shape.group is None else numbers.setdefault(shape.group, number)
-        filled.append((shape.layer, -area, patches, shape.label, CROWD if shape.crowd else own))
-    filled.sort(key=lambda row: row[:2] if by_area else row[:1])  # stable: else in their order
+        if shape.group is not None:
+            numbers.setdefault(shape.group, number)
 
     labels = np.full(size, uncovered, np.uint8)
     covered = np.zeros(size, bool)
     ids = np.zeros(size, np.int32) if objects else None
     overlapped = 0
-    for *_, patches, label, number in filled:
+    for number, shape, patches in filled:
+        label = shape.label
+        own = number if shape.group is None else numbers[shape.group]
         for top, left, bits in patches:
             window = np.s_[top : top + bits.shape[0], left : left + bits.shape[1]]
             overlapped += int((bits & covered[window] & (labels[window] != label)).sum())
             labels[window][bits] = label
             covered[window] |= bits
             if ids is not None:
-                ids[window][bits] = number
+                ids[window][bits] = CROWD if shape.crowd else own
     return RasterizedMask(labels, clipped, blank, overlapped, ids)
+
+
+def fill_shapes(
+    shapes: Iterable[Shape], size: tuple[int, int], *, by_area: bool
+) -> list[tuple[int, Shape, list[Patch]]]:
+    """The number from 1 of each shape, and its pixels within the image, the lowest first: by layer,
+    and in these by area, the largest first, or in their order.
+    """
+    filled = []
+    for number, shape in enumerate(shapes, 1):
+        patches = _fill_shape(shape, size)
+        area = sum(int(bits.sum()) for *_, bits in patches)
+        filled.append(((shape.layer, -area), (number, shape, patches)))
+    filled.sort(key=lambda row: row[0] if by_area else row[0][:1])  # stable: else in their order
+    return [row for _, row in filled]
 
 
 def _fill_shape(shape: Shape, size: tuple[int, int]) -> list[Patch]:
