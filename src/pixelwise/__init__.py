@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from pixelwise.training.preview import preview
     from pixelwise.training.train import train
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = [
     "DataOptions",
     "LabelledImages",
