@@ -104,6 +104,8 @@ def export(
         check_square(size)
     _check_target(path, Path(model), size)
     segmenter, header = load_model(Path(model))
+    if is_deepness(path):  # which knows one class a pixel
+        header.check_one_class(model)
     pictures, source = _read_pictures(Path(model), images, reading_rule(header.reading))
     if size is not None:
         pictures = [_resize(picture, size) for picture in pictures]

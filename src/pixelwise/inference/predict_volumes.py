@@ -78,6 +78,7 @@ def predict_volumes(
     options = choices or PredictOptions()
     progress = progress or default_progress()
     _check_volume_options(options)
+    predictor.check_one_class()
     names = predictor.classes.names
     check_options(options, names, ())
     note = _note(recipe)

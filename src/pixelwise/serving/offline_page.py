@@ -59,7 +59,10 @@ def write_page(
 
 
 def check_reading(model: Path, header: Header) -> None:
-    """Raises ModelError for a model whose pictures no browser reads as its training did."""
+    """Raises ModelError for a model whose pictures no browser reads as its training did, and for
+    one whose classes overlap.
+    """
+    header.check_one_class(model)
     rule = reading_rule(header.reading)
     pictures = ""
     if rule.channels is not None:
