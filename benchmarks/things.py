@@ -12,7 +12,7 @@ and scikit-image's own recipe (its gallery's watershed). `large`: a mask with 25
 megapixel, counted in a process of its own, beside the prediction of as large a raster with the
 bundled model where --predict is given. `learned`: photos are drawn of discs and rods, in which
 nothing but their brightness tells touching ones apart; a network is trained with and without
---object-gap 1. `portraits`: error of alpha with soft and with hard edges, by a model of two classes.
+--object-gap. `portraits`: error of alpha with soft and with hard edges, by a model of two classes.
 `layers`: discs and squares that lie over each other and shine through, learned with all classes of
 a pixel (`--multilabel`) and with one; IoU of each class against its whole layer. Tables go to the
 terminal.
@@ -219,7 +219,7 @@ def run_learned(options: argparse.Namespace) -> None:
         "| trained | objects | F1 at .5 | at .75 | PQ at .5 | predicted / true | IoU of the class |"
     )
     print("|---|---|---|---|---|---|---|")
-    for gap in (0, 1):
+    for gap in (0, 1, 2):
         run = options.work / f"gap{gap}"
         if not (run / "report.html").is_file():
             pixelwise.train(data, run, epochs=options.epochs, instances=True, object_gap=gap)
@@ -231,7 +231,7 @@ def run_learned(options: argparse.Namespace) -> None:
             (_, half), (_, strict) = objects.figures(result.classes.names)
             counts = objects.counts()[:, 1]
             print(
-                f"| {'--object-gap 1' if gap else 'as it is'} | "
+                f"| {f'`--object-gap {gap}`' if gap else 'as it is'} | "
                 f"{'--split-touching' if split else 'connected regions'} | {half[1].f1:.3f} | "
                 f"{strict[1].f1:.3f} | {half[1].pq:.3f} | "
                 f"{counts[:, 1].sum() / counts[:, 0].sum():.3f} | {result.scores.iou[1]:.3f} |",
