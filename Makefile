@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo setup test check bench clean
+.PHONY: demo setup test check bench docs clean
 
 demo: .venv/base
 	rm -rf demo
@@ -22,6 +22,11 @@ bench: .venv/dev
 	$(BIN)/pip install --quiet --constraint requirements.lock --editable ".[bench]"
 	@echo "run a script of benchmarks/, each with --help: for example $(BIN)/python benchmarks/predict_folder.py"
 
+docs: .venv/base
+	$(BIN)/pip install --quiet --constraint requirements.lock --editable ".[docs]"
+	$(BIN)/mkdocs build --strict
+	@echo "the site is in site/: open site/index.html through a server, as $(BIN)/mkdocs serve is one"
+
 .venv/base: pyproject.toml requirements.lock
 	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'pixelwise needs Python 3.11 or newer')"
 	test -d .venv || $(PYTHON) -m venv .venv
@@ -33,4 +38,4 @@ bench: .venv/dev
 	touch $@
 
 clean:
-	rm -rf demo .venv
+	rm -rf demo site .venv

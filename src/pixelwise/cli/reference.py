@@ -12,6 +12,7 @@ from typing import Any
 import typer
 from typer.models import ArgumentInfo, CommandInfo
 
+from pixelwise.cli.api_reference import api_page, findings_page
 from pixelwise.cli.main import app
 from pixelwise.config_fields import OptionField, option_fields, type_name
 from pixelwise.datasets.options import DataOptions
@@ -74,6 +75,14 @@ def cli_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+PAGES: dict[str, Callable[[], str]] = {
+    "cli.md": cli_page,
+    "config.md": config_page,
+    "findings.md": lambda: f"{_HEADER}\n{findings_page()}",
+    "python.md": lambda: f"{_HEADER}\n{api_page()}",
+}
+
+
 def _rows_by_panel(command: Callable[..., Any]) -> dict[str, list[str]]:
     panels: dict[str, list[str]] = {}
     for parameter in inspect.signature(command).parameters.values():
@@ -88,10 +97,10 @@ def _rows_by_panel(command: Callable[..., Any]) -> dict[str, list[str]]:
 
 
 def write_pages(folder: Path) -> None:
-    """Write config.md and cli.md."""
+    """Write PAGES to the folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.md").write_text(config_page(), encoding="utf-8")
-    (folder / "cli.md").write_text(cli_page(), encoding="utf-8")
+    for name, make_page in PAGES.items():
+        (folder / name).write_text(make_page(), encoding="utf-8")
 
 
 def _config_row(item: OptionField) -> str:
