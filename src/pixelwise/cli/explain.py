@@ -14,7 +14,7 @@ from pixelwise.datasets.options import DataOptions
 app = typer.Typer(
     cls=Group,
     no_args_is_help=True,
-    help="Draw how it works: convolutions, augmentation, the scores of an FCN, networks.",
+    help="Draw how it works: segmentation, convolutions, augmentation, networks and their scores.",
 )
 
 Out = Annotated[
@@ -23,26 +23,184 @@ Out = Annotated[
 ]
 
 
+Input = Annotated[str, typer.Option(help="Rows of numbers, as in '0 1; 2 3'.")]
+Kernel = Annotated[str, typer.Option(help="Rows of numbers.")]
+Stride = Annotated[int, typer.Option(help="Pixels between two positions of the kernel.")]
+Cut = Annotated[int, typer.Option(help="Pixels cut from the border of the result.")]
+Photo = Annotated[Path, typer.Argument(help="A photo.")]
+
+
+@app.command(cls=Command)
+def kinds(
+    photo: Photo,
+    out: Out = None,
+    model: Annotated[Path, typer.Option(help="Run folder or model that knows the classes.")] = Path(
+        "animals"
+    ),
+    regions: Annotated[int, typer.Option(help="Regions by colour and place.")] = 16,
+) -> None:
+    """Image, semantic and instance segmentation of a photo, side by side."""
+    from pixelwise.cli.console import print_next, results
+    from pixelwise.teaching.photo_figures import draw_kinds
+
+    out = _choose_out(out, "kinds.png")
+    count, objects = draw_kinds(photo, out, model=model, regions=regions)
+    listed = ", ".join(f"{name} x {number}" for name, number in objects.items()) or "none"
+    results.print(f"regions: {count}; classes: {', '.join(objects) or 'none'}; objects: {listed}")
+    _print_drawn(out)
+    print_next((("predict", model, photo, "--also", "objects"), "a table of the objects"))
+
+
+@app.command(cls=Command)
+def convolution(
+    out: Out = None,
+    input: Input = "0 1 2; 3 4 5; 6 7 8",
+    kernel: Kernel = "0 1; 2 3",
+    stride: Stride = 1,
+    padding: Annotated[int, typer.Option(help="Zeros put around the input.")] = 0,
+) -> None:
+    """A convolution, window by window."""
+    from pixelwise.cli.console import print_next
+    from pixelwise.teaching.convolution_figures import draw_convolution
+
+    out = _choose_out(out, "convolution.png")
+    _print_numbers(
+        draw_convolution(
+            _parse_matrix(input), _parse_matrix(kernel), out, stride=stride, padding=padding
+        )
+    )
+    _print_drawn(out)
+    print_next((("explain", "matrix"), "the same as one matrix"))
+
+
+@app.command(cls=Command)
+def matrix(
+    out: Out = None,
+    input: Input = "0 1 2; 3 4 5; 6 7 8",
+    kernel: Kernel = "1 2; 3 4",
+) -> None:
+    """A convolution as a matrix; its transpose is the transposed convolution."""
+    from pixelwise.cli.console import print_next, results
+    from pixelwise.teaching.convolution_figures import draw_matrix
+
+    out = _choose_out(out, "matrix.png")
+    output, back = draw_matrix(_parse_matrix(input), _parse_matrix(kernel), out)
+    _print_numbers(output)
+    results.print("and back through the transpose:")
+    _print_numbers(back)
+    _print_drawn(out)
+    print_next((("explain", "transposed"), "the transposed one, step by step"))
+
+
 @app.command(cls=Command)
 def transposed(
     out: Out = None,
-    input: Annotated[str, typer.Option(help="Rows of numbers, as in '0 1; 2 3'.")] = "0 1; 2 3",
-    kernel: Annotated[str, typer.Option(help="Rows of numbers.")] = "0 1; 2 3",
-    stride: Annotated[int, typer.Option(help="Pixels between two positions of the kernel.")] = 1,
-    padding: Annotated[int, typer.Option(help="Pixels cut from the border of the result.")] = 0,
+    input: Input = "0 1; 2 3",
+    kernel: Kernel = "0 1; 2 3",
+    stride: Stride = 1,
+    padding: Cut = 0,
 ) -> None:
     """A transposed convolution, step by step."""
-    from pixelwise.cli.console import messages, print_next, results
+    from pixelwise.cli.console import print_next
     from pixelwise.teaching.figures import draw_transposed
 
     out = _choose_out(out, "transposed.png")
-    result = draw_transposed(
-        _parse_matrix(input), _parse_matrix(kernel), out, stride=stride, padding=padding
+    _print_numbers(
+        draw_transposed(
+            _parse_matrix(input), _parse_matrix(kernel), out, stride=stride, padding=padding
+        )
     )
-    for row in result.tolist():
-        results.print(" ".join(f"{value:g}" for value in row), markup=False)
-    messages.print(f"drawn: {out}", markup=False)
-    print_next((("explain", "checkerboard"), "what uneven strides do"))
+    _print_drawn(out)
+    print_next(
+        (("explain", "insertion"), "the same with zeros inserted"),
+        (("explain", "checkerboard"), "what uneven strides do"),
+    )
+
+
+@app.command(cls=Command)
+def insertion(
+    out: Out = None,
+    input: Input = "0 1; 2 3",
+    kernel: Kernel = "0 1; 2 3",
+    stride: Stride = 2,
+    padding: Cut = 0,
+) -> None:
+    """A transposed convolution as a convolution of the input with zeros inserted."""
+    from pixelwise.cli.console import print_next
+    from pixelwise.teaching.convolution_figures import draw_insertion
+
+    out = _choose_out(out, "insertion.png")
+    _print_numbers(
+        draw_insertion(
+            _parse_matrix(input), _parse_matrix(kernel), out, stride=stride, padding=padding
+        )
+    )
+    _print_drawn(out)
+    print_next((("explain", "transposed", "--stride", stride), "the same by scattering"))
+
+
+@app.command(cls=Command)
+def bilinear(
+    out: Out = None,
+    stride: Annotated[int, typer.Option(help="Factor of the enlargement: 2, 3 or 4.")] = 2,
+) -> None:
+    """Bilinear interpolation as a transposed convolution, and one pixel by the formula."""
+    from pixelwise.cli.console import print_next
+    from pixelwise.teaching.convolution_figures import draw_bilinear
+
+    out = _choose_out(out, "bilinear.png")
+    draw_bilinear(out, stride=stride)
+    _print_drawn(out)
+    print_next((("explain", "pooling"), "other ways down and up"))
+
+
+@app.command(cls=Command)
+def pooling(
+    out: Out = None,
+    input: Input = "9 1 2 3; 2 8 4 7; 5 3 1 1; 6 2 1 5",
+) -> None:
+    """Pooling, unpooling and interpolation of a small map."""
+    from pixelwise.cli.console import print_next
+    from pixelwise.teaching.convolution_figures import draw_pooling
+
+    out = _choose_out(out, "pooling.png")
+    draw_pooling(_parse_matrix(input), out)
+    _print_drawn(out)
+    print_next((("train", "data", "--decoder", "unet", "--upsample", "bilinear"), "one in use"))
+
+
+@app.command(cls=Command)
+def shapes(
+    out: Out = None,
+    encoder: Annotated[str, typer.Option(help="A convolutional timm network.")] = "resnet18",
+    size: Annotated[tuple[int, int], typer.Option(metavar="H W", help="Of an image.")] = (320, 480),
+) -> None:
+    """The sizes of an encoder's features, and the pixels that each of them sees."""
+    from pixelwise.cli.console import print_next, results
+    from pixelwise.teaching.receptive_field import describe_stage, draw_shapes
+
+    out = _choose_out(out, "shapes.png")
+    for stage in draw_shapes(encoder, out, size=size):
+        results.print(" ".join(describe_stage(stage).split()), markup=False)
+    _print_drawn(out)
+    print_next((("models", "--find", "resnet*"), "other networks"))
+
+
+@app.command(cls=Command)
+def heat(
+    photo: Photo,
+    out: Out = None,
+    top: Annotated[int, typer.Option(help="How many of ImageNet's classes to draw.")] = 3,
+) -> None:
+    """Where a photo looks like which class: a classifier made convolutional, sliding over it."""
+    from pixelwise.cli.console import print_next, results
+    from pixelwise.teaching.photo_figures import draw_heat
+
+    out = _choose_out(out, "heat.png")
+    for name, peak in draw_heat(photo, out, top=top).items():
+        results.print(f"{name}: up to {peak:.2f}", markup=False)
+    _print_drawn(out)
+    print_next((("predict", "animals", photo, "--overlay"), "labels for every pixel"))
 
 
 @app.command(cls=Command)
@@ -54,7 +212,7 @@ def checkerboard(
     stride: Annotated[int, typer.Option(help="Stride of every kernel.")] = 2,
 ) -> None:
     """How evenly the kernels of a transposed convolution cover its output."""
-    from pixelwise.cli.console import messages, print_next, results
+    from pixelwise.cli.console import print_next, results
     from pixelwise.teaching.figures import draw_checkerboard
 
     out = _choose_out(out, "checkerboard.png")
@@ -63,7 +221,7 @@ def checkerboard(
     for (side, _), ratio in ratios.items():
         evenness = "even" if ratio == 1 else f"uneven, {ratio:g} to 1"
         results.print(f"kernel {side}, stride {stride}: {evenness}")
-    messages.print(f"drawn: {out}", markup=False)
+    _print_drawn(out)
     print_next((("explain", "transposed", "--stride", stride), "one, step by step"))
 
 
@@ -74,15 +232,19 @@ def augmentation(
     crop: Annotated[
         tuple[int, int] | None, typer.Option(metavar="H W", help="Size of training samples.")
     ] = None,
+    augment: Annotated[
+        str | None,
+        typer.Option(metavar="STRENGTH", help="As of train: none (a crop alone) to strong."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Random seed of the augmentation.")] = 0,
 ) -> None:
     """An image with its mask, and the samples that a training makes of it."""
-    from pixelwise.cli.console import messages, print_next
+    from pixelwise.cli.console import print_next
     from pixelwise.teaching.lessons import explain_augmentation
 
     out = _choose_out(out, "augmentation.png")
-    explain_augmentation(data, out, crop=crop, seed=seed)
-    messages.print(f"drawn: {out}", markup=False)
+    explain_augmentation(data, out, crop=crop, augment=augment, seed=seed)
+    _print_drawn(out)
     print_next((("train", data, "--preview"), "the samples that a training chooses"))
 
 
@@ -93,12 +255,12 @@ def scores(
     out: Out = None,
 ) -> None:
     """The class scores of FCN models at each of their strides, for one photo."""
-    from pixelwise.cli.console import messages, print_next
+    from pixelwise.cli.console import print_next
     from pixelwise.teaching.lessons import explain_scores
 
     out = _choose_out(out, "scores.png")
     explain_scores(models, image, out)
-    messages.print(f"drawn: {out}", markup=False)
+    _print_drawn(out)
     print_next((("compare", *models, "--data", "data"), "which of them is better"))
 
 
@@ -143,6 +305,19 @@ def networks(
 
 def _choose_out(out: Path | None, name: str) -> Path:
     return out or free_path(Path(name))
+
+
+def _print_numbers(values: Any) -> None:
+    from pixelwise.cli.console import results
+
+    for row in values.tolist():
+        results.print(" ".join(f"{value:g}" for value in row), markup=False)
+
+
+def _print_drawn(out: Path) -> None:
+    from pixelwise.cli.console import messages
+
+    messages.print(f"drawn: {out}", markup=False)
 
 
 def _parse_matrix(text: str):  # type: ignore[no-untyped-def]  # torch is imported inside

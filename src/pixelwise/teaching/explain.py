@@ -5,12 +5,29 @@ from pathlib import Path
 from typing import Any
 
 from pixelwise.errors import unknown_choice_error
+from pixelwise.teaching.convolution_figures import (
+    draw_bilinear,
+    draw_convolution,
+    draw_insertion,
+    draw_matrix,
+    draw_pooling,
+)
 from pixelwise.teaching.figures import draw_checkerboard, draw_transposed
 from pixelwise.teaching.lessons import compare_networks, explain_augmentation, explain_scores
+from pixelwise.teaching.photo_figures import draw_heat, draw_kinds
+from pixelwise.teaching.receptive_field import draw_shapes
 
 LESSONS: dict[str, Callable[..., Any]] = {
+    "kinds": draw_kinds,
+    "convolution": draw_convolution,
+    "matrix": draw_matrix,
     "transposed": draw_transposed,
+    "insertion": draw_insertion,
     "checkerboard": draw_checkerboard,
+    "bilinear": draw_bilinear,
+    "pooling": draw_pooling,
+    "shapes": draw_shapes,
+    "heat": draw_heat,
     "augmentation": explain_augmentation,
     "scores": explain_scores,
     "networks": compare_networks,
@@ -21,10 +38,12 @@ LESSONS: dict[str, Callable[..., Any]] = {
 def explain(lesson: str, *inputs: Any, out: str | Path, **options: Any) -> Any:
     """Draw one of LESSONS to `out`, a PNG (`networks`: a folder).
 
-    inputs: what the lesson takes before it: `transposed` an input (h, w) and a kernel, 2-D tensors;
-    `checkerboard` a list of (kernel, stride); `augmentation` and `networks` a data set; `scores` a
-    list of models and an image. `options` are the keywords of the lesson's function, whose result
-    is returned. Raises ConfigError for an unknown lesson.
+    inputs: what the lesson takes before it: `convolution`, `matrix`, `transposed` and `insertion`
+    an input (h, w) and a kernel, 2-D tensors; `pooling` an input; `bilinear` nothing;
+    `checkerboard` a list of (kernel, stride); `shapes` an encoder; `kinds` and `heat` an image;
+    `augmentation` and `networks` a data set; `scores` a list of models and an image. `options` are
+    the keywords of the lesson's function, whose result is returned. Raises ConfigError for an
+    unknown lesson.
     """
     if lesson not in LESSONS:
         raise unknown_choice_error("lesson", lesson, LESSONS)

@@ -4,30 +4,22 @@ scores by stride, and networks compared.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
-from numpy.typing import NDArray
 from torch import Tensor
 
 from pixelwise.classes import Classes
-from pixelwise.errors import ConfigError
 from pixelwise.io.images import Array
 from pixelwise.models.conv_arithmetic import Geometry
 from pixelwise.reports.overlays import colourise, paint
 from pixelwise.reports.plots import AXIS_COLOUR, GRID_COLOUR, save_png, set_letters
+from pixelwise.teaching.number_grids import check_side, draw_numbers, frame_cells, make_grid
 from pixelwise.teaching.operators import transposed_by_scatter
 
-# Longest side of input and kernel in the step by step drawing: nobody could read a larger one.
-MAX_SIDE = 6
-
-_ACCENT = "#c2410c"
-_CELL_BORDER = "#c9ced6"
 _MAX_COLUMNS = 5
 
 
@@ -38,19 +30,19 @@ def draw_transposed(
     element lays the kernel, times its value, on the output; `padding` is cut from the border at the
     end. Returns the result.
     """
-    _check_side("input", input)
-    _check_side("kernel", kernel)
+    check_side("input", input)
+    check_side("kernel", kernel)
     picture = input.float()[None, None]  # (1, 1, H, W)
     weight = kernel.float()[None, None]  # (1, 1, k, k)
     batch = transposed_by_scatter(picture, weight, stride=stride, padding=padding)
     result = batch[0, 0]  # (H', W')
     columns = min(input.numel(), _MAX_COLUMNS)
     element_rows = -(-input.numel() // columns)  # rounded up
-    figure, grid = _make_grid(1 + element_rows, max(columns, 3), (2.6, 2.7))
-    _draw_numbers(grid[0, 0], input, "input")
-    _draw_numbers(grid[0, 1], kernel, f"kernel, stride {stride}")
+    figure, grid = make_grid(1 + element_rows, max(columns, 3), (2.6, 2.7))
+    draw_numbers(grid[0, 0], input, "input")
+    draw_numbers(grid[0, 1], kernel, f"kernel, stride {stride}")
     title = f"result, padding {padding} cut" if padding else "result: the sum"
-    _draw_numbers(grid[0, 2], result, title)
+    draw_numbers(grid[0, 2], result, title)
     elements = grid[1:, :columns].flat
     # the last row may have axes to spare
     for axes, place in zip(elements, np.ndindex(*input.shape), strict=False):
@@ -72,48 +64,8 @@ def _draw_element(
     picture[0, 0, y, x] = input[y, x]
     weight = kernel.float()[None, None]  # (1, 1, k, k)
     laid = transposed_by_scatter(picture, weight, stride=stride)[0, 0]
-    _draw_numbers(axes, laid, f"{float(input[y, x]):g} x kernel")
-    _frame_kernel(axes, kernel, (x * stride, y * stride))
-
-
-def _check_side(name: str, tensor: Tensor) -> None:
-    if not isinstance(tensor, Tensor):
-        raise ConfigError(f"the {name} is a {type(tensor).__name__}: give a tensor (H, W)")
-    if tensor.ndim != 2 or max(tensor.shape) > MAX_SIDE:
-        raise ConfigError(
-            f"{name} of {tuple(tensor.shape)}: a drawing needs two axes of at most {MAX_SIDE}"
-        )
-
-
-def _make_grid(rows: int, columns: int, cell: tuple[float, float]) -> tuple[Figure, NDArray[Any]]:
-    """A figure with empty axes (rows, columns), each as wide and high as `cell`, in inches."""
-    width, height = cell
-    figure = Figure(
-        figsize=(width * columns, height * rows),
-        dpi=110,
-        layout="constrained",
-    )
-    # not squeezed, so that one row is a grid as well
-    grid = figure.subplots(rows, columns, squeeze=False)
-    for axes in grid.flat:
-        axes.set_axis_off()
-    return figure, grid
-
-
-def _frame_kernel(axes: Axes, kernel: Tensor, corner: tuple[int, int]) -> None:
-    """Frame the cells on which the kernel lies, from the cell `corner` (x, y) on."""
-    height, width = kernel.shape
-    x, y = corner
-    # Matplotlib's pixels lie around whole numbers
-    frame = Rectangle(
-        (x - 0.5, y - 0.5),
-        width,
-        height,
-        fill=False,
-        edgecolor=_ACCENT,
-        linewidth=2.5,
-    )
-    axes.add_patch(frame)
+    draw_numbers(axes, laid, f"{float(input[y, x]):g} x kernel")
+    frame_cells(axes, (kernel.shape[0], kernel.shape[1]), (x * stride, y * stride))
 
 
 def draw_checkerboard(
@@ -128,7 +80,7 @@ def draw_checkerboard(
     even counts do not yet make an even picture. Returns the ratio of the largest to the smallest
     count inside.
     """
-    figure, grid = _make_grid(2, len(pairs), (2.9, 3.1))
+    figure, grid = make_grid(2, len(pairs), (2.9, 3.1))
     ratios = {}
     for column, (kernel, stride) in enumerate(pairs):
         Geometry(kernel, stride)  # raises ConfigError where they cannot be
@@ -258,36 +210,6 @@ def _finish_axes(axes: Axes, epochs: int, ylabel: str) -> None:
     axes.grid(color=GRID_COLOUR)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
-
-
-def _draw_numbers(axes: Axes, values: Tensor, title: str) -> None:
-    """A table of the values (H, W), tinted where they are not zero."""
-    height, width = values.shape
-    font_size = 11 if max(height, width) < 6 else 8
-    axes.set_axis_on()
-    numbers = values.numpy()
-    # a third of the colour map's range, so that the numbers stay readable
-    axes.imshow(
-        numbers != 0,
-        cmap="Oranges",
-        vmin=0,
-        vmax=3,
-        interpolation="nearest",
-    )
-    for (y, x), value in np.ndenumerate(numbers):
-        axes.text(
-            x,
-            y,
-            f"{value:g}",
-            ha="center",
-            va="center",
-            fontsize=font_size,
-        )
-    axes.set_xticks(np.arange(-0.5, width), [])
-    axes.set_yticks(np.arange(-0.5, height), [])
-    axes.tick_params(length=0)
-    axes.grid(color=_CELL_BORDER)
-    axes.set_title(title, fontsize=10)
 
 
 def _leading_class(scores: Tensor, size: tuple[int, int]) -> Array:

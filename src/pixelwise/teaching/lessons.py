@@ -13,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from pixelwise.datasets.open_dataset import open_dataset
 from pixelwise.datasets.types import DataOptions
-from pixelwise.errors import ConfigError
+from pixelwise.errors import ConfigError, unknown_choice_error
 from pixelwise.inference.load import load
 from pixelwise.io.atomic import write_text
 from pixelwise.io.images import Array, read_rgb
@@ -43,23 +43,27 @@ def explain_augmentation(
     out: str | Path,
     *,
     crop: tuple[int, int] | None = None,
+    augment: str | None = None,
     seed: int = 0,
 ) -> None:
     """Write a PNG of the first training image with its mask, and what is seen of it in EPOCHS_SHOWN
-    epochs, usually.
+    epochs: with the augmentation `augment`, as `train` has it (none: a crop and no more), by
+    default the usual one. Raises ConfigError for another name.
     """
     dataset = open_dataset(data, DataOptions(seed=seed))
     pair = dataset.pairs("train")[0]
     rgb = read_rgb(pair.image)
     labels = dataset.read_labels(pair.mask)
     height, width = labels.shape
-    preset = TrainConfig().augmentation.augment or "strong"
-    augment = Augmentation(crop or (height, width), **AUGMENTATIONS[preset])
+    preset = augment or TrainConfig().augmentation.augment or "strong"
+    if preset not in AUGMENTATIONS:
+        raise unknown_choice_error("augmentation", preset, AUGMENTATIONS)
+    draw_sample = Augmentation(crop or (height, width), **AUGMENTATIONS[preset])
     samples = [("original", rgb, labels)]
     for epoch in range(1, EPOCHS_SHOWN + 1):
         # as the training seeds it: what is drawn is what a run sees
         generator = seeded_generator(seed, epoch, 0)
-        image, target = _augment(augment, rgb, labels, generator)
+        image, target = _augment(draw_sample, rgb, labels, generator)
         samples.append((f"epoch {epoch}", image, target))
     draw_augmentation(samples, Path(out), dataset.classes)
 
