@@ -22,6 +22,13 @@ from pixelwise.serving.client import Client
 ROOT = Path(__file__).parents[1]
 PAGES = ("README.md", *(f"docs/{name}.md" for name in ("training", "predicting", "learning")))
 PAGES += tuple(f"docs/{name}.md" for name in ("formats", "scores", "export", "serving", "style"))
+COURSE = tuple(
+    f"docs/course/{name}.md"
+    for name in ("course", "segmentation", "transposed-convolution", "fcn", "unet-linknet")
+)
+COURSE += ("docs/course/course-style.md", "docs/course/exercises.md", "docs/course/errata.md")
+# Those of the course that have commands.
+PAGES += COURSE[:-1]
 LINKED = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "benchmarks/results/README.md"]
 
 # The photos of the README's sessions show these, the test's data others.
@@ -183,10 +190,13 @@ def test_the_label_page_opens_as_its_guide_says(desk: Path) -> None:
     assert len(state["photos"]) == 1
 
 
-def test_the_python_of_the_theory_works() -> None:
-    code = "\n".join(blocks("docs/convolution.md", "python"))
-    assert code.count("assert ") >= 8
-    exec(compile(code, "docs/convolution.md", "exec"), {})
+@pytest.mark.parametrize(
+    ("page", "asserts"), [("docs/convolution.md", 8), ("docs/course/errata.md", 3)]
+)
+def test_the_python_of_the_theory_works(page: str, asserts: int) -> None:
+    code = "\n".join(blocks(page, "python"))
+    assert code.count("assert ") >= asserts
+    exec(compile(code, page, "exec"), {})
 
 
 def test_the_readme_is_short() -> None:
@@ -216,14 +226,20 @@ def test_links_and_anchors_of_a_page_lead_somewhere(page: str) -> None:
             assert anchor in map(slug, headings(str(target.resolve().relative_to(ROOT)))), link
 
 
-def test_the_chinese_readme_keeps_step() -> None:
-    english, chinese = "README.md", "README.zh.md"
+def as_english(page: str) -> set[str]:
+    """The links of a page, in the Chinese course to its Chinese pages, as the English one has them."""
+    return {link.replace(".zh.md", ".md") for link in links(page)}
+
+
+@pytest.mark.parametrize("english", ["README.md", *COURSE])
+def test_a_chinese_page_keeps_step(english: str) -> None:
+    chinese = english.replace(".md", ".zh.md")
     levels = [re.findall(r"^#+(?= )", read(page), re.MULTILINE) for page in (english, chinese)]
     assert levels[0] == levels[1]
     assert commands(english) == commands(chinese)
     assert blocks(english, "python") == blocks(chinese, "python")
     assert blocks(english, "console") == blocks(chinese, "console")
-    assert set(links(english)) - {chinese} == set(links(chinese)) - {english}
+    assert as_english(english) == as_english(chinese)
     assert read(english).count("\n| ") == read(chinese).count("\n| ")
 
 

@@ -1,9 +1,10 @@
 """What MkDocs does not know of this repository: pages outside `docs`, and links to them.
 
-The README is the first page; the glossary, the changes and the measured results are pages too. A
-link to a file that is no page, such as a script, stays as its text.
+The README is the first page; the glossary, the changes, the measured results and the notebooks are
+pages too. A link to a file that is no page, such as a script, stays as its text.
 """
 
+import json
 import posixpath
 import re
 from pathlib import Path
@@ -14,6 +15,7 @@ from pymdownx.slugs import slugify
 
 ROOT = Path(__file__).parents[2]
 RESULTS = "benchmarks/results"
+NOTEBOOKS = "examples/notebooks"
 
 # Pages by their path in the repository.
 PAGES = {
@@ -38,9 +40,25 @@ def on_files(files: Files, config: Any) -> Files:
     """Add the pages and pictures outside `docs`."""
     for path in sorted((ROOT / RESULTS).iterdir()):
         PAGES.setdefault(f"{RESULTS}/{path.name}", f"benchmarks/{path.name}")
+    for path in sorted((ROOT / NOTEBOOKS).glob("*.ipynb")):
+        PAGES.setdefault(f"{NOTEBOOKS}/{path.name}", f"notebooks/{path.stem}.md")
     for source, page in PAGES.items():
-        files.append(File.generated(config, page, abs_src_path=str(ROOT / source)))
+        path = ROOT / source
+        if path.suffix == ".ipynb":
+            files.append(File.generated(config, page, content=read_notebook(path)))
+        else:
+            files.append(File.generated(config, page, abs_src_path=str(path)))
     return files
+
+
+def read_notebook(path: Path) -> str:
+    """A notebook's cells as a page."""
+    texts = []
+    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+        text = "".join(cell["source"])
+        texts.append(text if cell["cell_type"] == "markdown" else f"```python\n{text}\n```")
+    note = f"*This page is the notebook `{NOTEBOOKS}/{path.name}` of the repository.*"
+    return "\n\n".join([*texts, note]) + "\n"
 
 
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str:
