@@ -16,6 +16,8 @@ MAX_SIDE = 6
 
 ACCENT = "#c2410c"
 _CELL_BORDER = "#c9ced6"
+# Columns times letters times points that fit into a table side by side.
+_LETTERS = 250
 
 
 def check_side(name: str, tensor: Tensor) -> None:
@@ -70,7 +72,9 @@ def draw_numbers(axes: Axes, values: Tensor, title: str) -> None:
     """A table of the values (H, W), tinted where they are not zero."""
     height, width = values.shape
     side = max(height, width)
-    font_size = 11 if side < 6 else 8 if side < 12 else 6
+    longest = max(len(f"{value:g}") for value in values.flatten().tolist())
+    font_size = 15 if side < 6 else 10 if side < 12 else 7
+    font_size = min(font_size, _LETTERS // (width * longest))
     axes.set_axis_on()
     numbers = values.numpy()
     # a third of the colour map's range, so that the numbers stay readable
@@ -94,4 +98,4 @@ def draw_numbers(axes: Axes, values: Tensor, title: str) -> None:
     axes.set_yticks(np.arange(-0.5, height), [])
     axes.tick_params(length=0)
     axes.grid(color=_CELL_BORDER)
-    axes.set_title(title, fontsize=10)
+    axes.set_title(title, fontsize=12)
