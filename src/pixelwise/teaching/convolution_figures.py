@@ -167,27 +167,24 @@ def draw_bilinear(path: Path, *, stride: int = 2) -> Tensor:
     kernel = bilinear_kernel(1, 1, geometry.kernel)[0, 0]
     input = torch.tensor([[0.0, 0, 0, 0], [0, 10, 20, 0], [0, 30, 40, 0], [0, 0, 0, 0]])
     result = transposed_by_scatter(input, kernel, stride=stride, padding=geometry.padding)
-    y = x = stride + stride // 2  # between the four in the middle
+    place = stride + stride // 2  # between the four in the middle, on both axes
     figure, grid = make_grid(1, 3, (3.4, 3.2))
     draw_numbers(grid[0, 0], input, "input: the four neighbours")
     frame_cells(grid[0, 0], (2, 2), (1, 1))
     draw_numbers(grid[0, 1], kernel.round(decimals=4), f"kernel {geometry.kernel}, stride {stride}")
-    draw_numbers(grid[0, 2], result.round(decimals=1), _formula(input, stride, y, x))
-    frame_cells(grid[0, 2], (1, 1), (x, y))
+    draw_numbers(grid[0, 2], result.round(decimals=1), _formula(input, stride, place))
+    frame_cells(grid[0, 2], (1, 1), (place, place))
     save_png(figure, path)
     return result
 
 
-def _formula(input: Tensor, stride: int, y: int, x: int) -> str:
+def _formula(input: Tensor, stride: int, place: int) -> str:
     """The framed pixel as a sum over its four neighbours, in two lines."""
-    row = (y + 0.5) / stride - 0.5
-    column = (x + 0.5) / stride - 0.5
-    top = int(row)
-    left = int(column)
-    a = row - top
-    b = column - left
-    weights = ((1 - a) * (1 - b), (1 - a) * b, a * (1 - b), a * b)
-    values = input[top : top + 2, left : left + 2].flatten().tolist()
+    position = (place + 0.5) / stride - 0.5
+    first = int(position)
+    a = position - first
+    weights = ((1 - a) * (1 - a), (1 - a) * a, a * (1 - a), a * a)
+    values = input[first : first + 2, first : first + 2].flatten().tolist()
     terms = [f"{w:.4g}x{v:g}" for w, v in zip(weights, values, strict=True)]
     total = sum(w * v for w, v in zip(weights, values, strict=True))
     return f"{terms[0]} + {terms[1]} +\n{terms[2]} + {terms[3]} = {total:.4g}"
