@@ -1,6 +1,7 @@
 """The notebooks run from the first cell to the last, and are stored without outputs."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,7 @@ def test_a_notebook_runs(
         pytest.importorskip("rasterio")
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
-    for number, code in enumerate(code_cells(path)):
+    for number, cell in enumerate(code_cells(path)):
+        code = re.sub(r"epochs=\d+", "epochs=1", cell)  # that it runs is tested, not how well
         exec(compile(code, f"{path.name}, cell {number}", "exec"), names)
     assert capsys.readouterr().out
