@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -6,7 +7,7 @@ import torch
 
 import pixelwise
 from pixelwise.errors import TrainingError
-from pixelwise.training import plan
+from pixelwise.training import plan, session
 from pixelwise.training.session import batches_in_step
 
 
@@ -18,7 +19,8 @@ def test_too_little_memory_is_said_with_the_way_out(
     hungry: Any,
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("pixelwise.training.session.cross_entropy", hungry)
+        task = replace(session.ONE_CLASS, validation_loss=hungry)
+        patch.setattr(session, "ONE_CLASS", task)
         with pytest.raises(
             TrainingError, match=r"^cpu has too little .* for validation, .* 1024 .* predict_scale"
         ):

@@ -7,7 +7,7 @@ import typer
 
 from pixelwise.cli.output_names import export_path
 from pixelwise.cli.shared_options import Model, takes_one_class
-from pixelwise.models.file_kinds import is_page
+from pixelwise.models.file_kinds import is_ncnn, is_page
 
 
 def export(
@@ -67,7 +67,9 @@ def export(
     if is_page(exported.path):
         results.print("open it in a browser: it needs no network", markup=False)
         return
-    print_next(*_steps(exported.path))
+    steps = _steps(exported.path)
+    if steps:
+        print_next(*steps)
 
 
 def _describe(exported: Any, *, int8: bool) -> str:
@@ -90,7 +92,7 @@ def _describe(exported: Any, *, int8: bool) -> str:
 
 
 def _steps(path: Path) -> tuple[tuple[tuple[object, ...], str], ...]:
-    if path.name.endswith(".deepness.onnx"):
+    if path.name.endswith(".deepness.onnx") or is_ncnn(path):  # which other programs run
         return ()
     predict = (("predict", path, "photo.jpg"), "label images with that file")
     if not takes_one_class(path):

@@ -11,7 +11,7 @@ from pixelwise.errors import ConfigError, first_line
 
 PACKAGE = "onnxruntime-web"
 OLDEST = (1, 20)
-"""The first version that was tried."""
+"""The first version of the files that are read; 1.30 was run."""
 
 _GET = f"`npm pack {PACKAGE}` writes one here; give it with --web-runtime"
 _SCRIPT = "dist/ort.wasm.min.js"

@@ -39,6 +39,7 @@ class LibrarySegmenter(Segmenter):
     ) -> None:
         nn.Module.__init__(self)
         self.classes = config.classes
+        self.multilabel = config.multilabel
         self.temperature = config.temperature
         self.scale = config.scale
         self.network = network
