@@ -16,7 +16,8 @@ from pixelwise.style_transfer.optimization import transfer_style
 
 
 @pytest.mark.parametrize(
-    "decoder", ["light", "unet", "linknet", "fcn8s", "fcn16s", "pspnet", "upernet"]
+    "decoder",
+    ["light", "fcn16s", "upernet"],  # pooled, transposed, pooled to several sizes
 )
 def test_labels_are_the_cpus(
     decoder: str,
