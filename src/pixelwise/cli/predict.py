@@ -123,7 +123,7 @@ def predict(
     # Heavy imports stay inside the command: --help must not wait for PyTorch.
     from pixelwise.api import predict as job
     from pixelwise.cli.console import TerminalProgress, print_next
-    from pixelwise.inference.predict_volumes import find_volumes
+    from pixelwise.io.volumes import is_volume
 
     if classes:
         raise ConfigError(
@@ -132,7 +132,6 @@ def predict(
         )
     models, images = join_model_arguments(model, others, images or [])
     check_cluster_options(cluster, models, estimate=estimate, workers=workers)
-    choices = PredictOptions(**options)
     progress = TerminalProgress()
     loading: dict[str, Any] = {
         "runtime": runtime,
@@ -150,27 +149,34 @@ def predict(
             )
         from pixelwise.cluster.engine import Cluster
         from pixelwise.cluster.predict_job import JobSpec, predict_on_cluster
-        from pixelwise.inference.predict_film import find_film
 
-        if find_film(images, choices, out):
-            raise ConfigError("--cluster is for photos: a film is labelled here; leave it out")
-        if find_volumes(images, choices, out):
-            raise ConfigError("--cluster is for photos: volumes are labelled here; leave it out")
+        choices = PredictOptions(**options)
+        _check_photos(images, choices, out)
         spec = JobSpec(models[0], images, out, choices, loading, overwrite, estimate)
         outcome = predict_on_cluster(spec, Cluster(cluster, workers), progress=progress)
         if not estimate:  # an estimate writes no masks to count
             _print_result(outcome)
         return
-    volumes = find_volumes(images, choices, out)
     result = job(models, images, out, overwrite=overwrite, progress=progress, **loading, **options)
     _print_result(result)
-    if result.frames or volumes:
+    if result.frames or any(map(is_volume, (*result.written, *result.skipped))):
         return
     if not options["overlay"]:
         first, *more = name_models(models)
         print_next((("predict", first, *images, *more, "--overlay"), "tinted images too"))
     elif len(models) > 1 or takes_one_class(models[0]):
         print_next((("serve", "+".join(map(str, models))), "try it in the browser"))
+
+
+def _check_photos(images: list[str], choices: PredictOptions, out: str) -> None:
+    """Raises ConfigError for a film and for volumes, which no cluster labels."""
+    from pixelwise.inference.predict_film import find_film
+    from pixelwise.inference.predict_volumes import find_volumes
+
+    if find_film(images, choices, out):
+        raise ConfigError("--cluster is for photos: a film is labelled here; leave it out")
+    if find_volumes(images, choices, out):
+        raise ConfigError("--cluster is for photos: volumes are labelled here; leave it out")
 
 
 def _print_result(result: "Predictions") -> None:
