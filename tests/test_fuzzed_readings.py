@@ -18,7 +18,7 @@ fuzzing = importlib.util.module_from_spec(_spec)
 sys.modules["fuzzing"] = fuzzing
 _spec.loader.exec_module(fuzzing)
 
-CHUNKS = 20
+CHUNKS = 8
 SETS_IN_A_CHUNK = 20
 
 

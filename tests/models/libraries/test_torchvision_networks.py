@@ -47,7 +47,7 @@ def test_every_segmentation_network_of_torchvision_is_known() -> None:
     assert sorted(NETWORKS) == sorted(names)
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", [name for name in NETWORKS if "resnet101" not in name])
 def test_logits_are_those_of_torchvision(
     tmp_path: Path, randomize: Callable[..., nn.Module], compare: Callable[..., float], name: str
 ) -> None:
