@@ -75,14 +75,16 @@ def draw(points: list[tuple[str, float, list[float]]], sets: list[str], path: Pa
     mpl.use("agg")
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(1, len(sets), figsize=(4.6 * len(sets), 3.8), squeeze=False)
+    figure, axes = plt.subplots(1, len(sets), figsize=(5.2 * len(sets), 4.4), squeeze=False)
     for place, (name, axis) in enumerate(zip(sets, axes[0], strict=True)):
         front = []
-        for network, milliseconds, scores in sorted(points, key=lambda point: point[1]):
+        ordered = sorted(points, key=lambda point: point[1])
+        for index, (network, milliseconds, scores) in enumerate(ordered):
             score = scores[place]
             axis.plot(milliseconds, score, "o", color="#2f6fbb")
+            offset = (4, -12 if index % 2 else 5)  # names above and below by turns
             axis.annotate(
-                network, (milliseconds, score), (5, 5), textcoords="offset points", fontsize=8
+                network, (milliseconds, score), offset, textcoords="offset points", fontsize=8
             )
             if not front or score > front[-1][1]:
                 front.append((milliseconds, score))
