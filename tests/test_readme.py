@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -59,7 +60,8 @@ def blocks(page: str, language: str) -> list[str]:
 def commands(page: str) -> list[str]:
     lines = "\n".join(re.findall(r"```(?:sh|console)\n(.*?)```", read(page), re.DOTALL))
     listed = re.findall(r"^(?:\$ )?(pixelwise .*)$", lines, re.MULTILINE)
-    return [line for line in listed if "hf://" not in line]  # tests reach no network
+    outside = re.compile("hf://|pixelwise data ")  # tests reach no network
+    return [line for line in listed if not outside.search(line)]
 
 
 def headings(page: str) -> list[str]:
@@ -109,6 +111,7 @@ def desk(shapes: Path, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
         larger = picture.resize((140, 96))
     for name in ("photo.jpg", "painting.jpg", "survey.tif"):
         larger.save(tmp_path / name)  # style needs more pixels than the small photo has
+    larger.convert("L").save(tmp_path / "photo_matte.png")
     (tmp_path / "photos").mkdir()
     shutil.copy(photo, tmp_path / "photos")
     monkeypatch.chdir(tmp_path)
@@ -204,6 +207,42 @@ def test_the_label_page_opens_as_its_guide_says(desk: Path) -> None:
     state = start_and_ask(shlex.split(first), ask_for_state)
     assert [entry["name"] for entry in state["classes"]] == ["road", "car", "sky"]
     assert len(state["photos"]) == 1
+
+
+def test_the_commands_of_the_page_on_volumes_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_volumes(tmp_path / "Dataset001_Liver")
+    monkeypatch.chdir(tmp_path)
+    small = [*QUICK, "--decoder", "fcn32s", "--encoder", "test_resnet", "--weights", "none"]
+    for line in commands("docs/volumes.md"):
+        words = shlex.split(line)
+        call(words + small if words[1] == "train" else words, monkeypatch)
+    assert {path.name for path in Path("labelled").iterdir()} >= {"scan_3.nii.gz", "volumes.csv"}
+
+
+def write_volumes(root: Path) -> None:
+    """Three drawn scans with a bright block as the liver, and one to label, as nnU-Net has them."""
+    nibabel = pytest.importorskip("nibabel")
+    pytest.importorskip("rasterio")
+    for name in ("imagesTr", "labelsTr", "imagesTs"):
+        (root / name).mkdir(parents=True)
+    for number in range(4):
+        labels = np.zeros((40, 36, 4), np.uint8)
+        labels[6 + number : 20, 8:24] = 1
+        values = np.random.default_rng(number).normal(200 * labels - 100, 20).astype(np.int16)
+        images = root / ("imagesTs" if number == 3 else "imagesTr")
+        nibabel.save(nibabel.Nifti1Image(values, np.eye(4)), images / f"scan_{number}_0000.nii.gz")
+        if number < 3:
+            image = nibabel.Nifti1Image(labels, np.eye(4))
+            nibabel.save(image, root / f"labelsTr/scan_{number}.nii.gz")
+    content = {
+        "channel_names": {"0": "CT"},
+        "labels": {"background": 0, "liver": 1},
+        "file_ending": ".nii.gz",
+        "numTraining": 3,
+    }
+    (root / "dataset.json").write_text(json.dumps(content), encoding="utf-8")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Literal
 from pixelwise.config_fields import Range, check_fields, option
 from pixelwise.hardware import check_device
 
-Recipe = Literal["default", "d2l"]
+Recipe = Literal["default", "d2l", "portraits"]
 
 
 @dataclass(frozen=True)
