@@ -2,6 +2,7 @@
 
 import json
 import re
+import runpy
 import shlex
 import shutil
 import subprocess
@@ -33,7 +34,7 @@ COURSE = tuple(
 COURSE += ("docs/course/course-style.md", "docs/course/exercises.md", "docs/course/errata.md")
 # Those of the course that have commands.
 PAGES += COURSE[:-1]
-LINKED = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "benchmarks/results/README.md"]
+FIND_LINKS = runpy.run_path(str(ROOT / "docs/site/links.py"))["find_links"]
 
 # The photos of the README's sessions show these, the test's data others.
 OTHER_CLASSES = ("person",)
@@ -64,15 +65,8 @@ def commands(page: str) -> list[str]:
     return [line for line in listed if not outside.search(line)]
 
 
-def headings(page: str) -> list[str]:
-    text = re.sub(r"```.*?```", "", read(page), flags=re.DOTALL)
-    return re.findall(r"^#+ (.+)$", text, re.MULTILINE)
-
-
 def links(page: str) -> list[str]:
-    text = re.sub(r"```.*?```", "", read(page), flags=re.DOTALL)
-    targets = re.findall(r"\]\(([^)\s]+)\)", text)
-    return [target for target in targets if not target.startswith("http")]
+    return list(FIND_LINKS(read(page)))
 
 
 def shortened(page: str, line: str) -> list[str]:
@@ -263,22 +257,6 @@ def test_every_command_is_in_the_table_of_the_readme() -> None:
     cells = re.findall(r"^\| (.*?) \|", read("README.md"), re.MULTILINE)
     named = re.findall(r"`(\w+)`", " ".join(cells))
     assert set(get_command(app).commands) <= set(named)  # type: ignore[attr-defined]
-
-
-def slug(heading: str) -> str:
-    """The anchor of a heading, as GitHub makes it."""
-    words = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).lower()
-    return re.sub(r"[^\w\- ]", "", words).replace(" ", "-")
-
-
-@pytest.mark.parametrize("page", [str(path.relative_to(ROOT)) for path in LINKED])
-def test_links_and_anchors_of_a_page_lead_somewhere(page: str) -> None:
-    for link in links(page):
-        file, _, anchor = link.partition("#")
-        target = (ROOT / page).parent / file if file else ROOT / page
-        assert target.exists(), link
-        if anchor:
-            assert anchor in map(slug, headings(str(target.resolve().relative_to(ROOT)))), link
 
 
 def as_english(page: str) -> set[str]:

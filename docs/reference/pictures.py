@@ -214,7 +214,7 @@ def drawings() -> dict[str, tuple[Array, ...]]:
         ),
         "mask-misfit": (PHOTO, misfit),
         "masks-misfit": (PHOTO, misfit, film[3], COLOURS[draw_mask((25, 9, 7))]),
-        "mask-is-photo": (PHOTO, near),
+        "mask-is-photo": (PHOTO, draw_photo(OTHER, 2)),
         "mask-lossy": (PHOTO, jpeg(COLOURS[MASK])),
         "mask-resampled": (PHOTO, blur(COLOURS[MASK])),
         "mask-blended": (PHOTO, COLOURS[_between(MASK)]),

@@ -328,6 +328,8 @@ def test_the_reason_why_no_mask_can_be_read_is_said(tmp_path: Path) -> None:
 
 
 def test_soft_edges_make_no_classes(tmp_path: Path) -> None:
+    for folder in ("images", "masks"):
+        (tmp_path / folder).mkdir()
     rows, columns = np.mgrid[:96, :96]
     for number in range(4):
         distance = np.hypot(rows - 40 - number, columns - 50)

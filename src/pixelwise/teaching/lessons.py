@@ -74,7 +74,7 @@ def explain_augmentation(
         raise unknown_choice_error("augmentation", preset, AUGMENTATIONS)
     samples = [("original", rgb, labels)]
     if each:
-        samples += _augment_by_each(rgb, labels, crop or (height, width), preset, seed)
+        samples += augment_by_each(rgb, labels, crop or (height, width), preset, seed)
         draw_augmentation(samples, Path(out), dataset.classes)
         return
     draw_sample = Augmentation(crop or (height, width), **AUGMENTATIONS[preset])
@@ -86,7 +86,7 @@ def explain_augmentation(
     draw_augmentation(samples, Path(out), dataset.classes)
 
 
-def _augment_by_each(
+def augment_by_each(
     rgb: Array, labels: Array, crop: tuple[int, int], preset: str, seed: int
 ) -> Iterator[tuple[str, Array, Array]]:
     """A crop, and each change of a preset alone, of the whole image, at a strength that shows."""

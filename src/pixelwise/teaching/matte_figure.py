@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pixelwise.datasets.raw_mask import read_matte
 from pixelwise.errors import ConfigError
@@ -52,7 +53,7 @@ def draw_matte(matte: str | Path, path: str | Path) -> dict[str, int]:
     }
 
 
-def _crop_edge(alpha: Array, soft: Array) -> Array:
+def _crop_edge(alpha: Array, soft: NDArray[np.bool_]) -> Array:
     """The part of the matte around its highest soft pixel."""
     row, column = np.argwhere(soft)[0]
     top, left = (

@@ -3,6 +3,7 @@
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
@@ -85,7 +86,9 @@ def _fit_letters(axes: Axes, values: Tensor) -> float:
     spec = axes.get_subplotspec()
     assert spec is not None
     grid = spec.get_gridspec()
-    panel = 72 * axes.get_figure().get_figwidth() / grid.ncols * len(spec.colspan)  # points
+    figure = axes.figure
+    assert isinstance(figure, Figure)
+    panel = 72 * figure.get_figwidth() / grid.ncols * len(spec.colspan)  # points
     cell = 0.9 * panel / max(values.shape)
     longest = max(len(f"{value:g}") for value in values.flatten().tolist())
     # a digit is about 0.64 of the letters' height wide
