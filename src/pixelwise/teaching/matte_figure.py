@@ -8,7 +8,14 @@ from numpy.typing import NDArray
 from pixelwise.datasets.raw_mask import read_matte
 from pixelwise.errors import ConfigError
 from pixelwise.io.images import Array
-from pixelwise.reports.figure_style import BLUE, make_figure, save_png, set_title, style_plot
+from pixelwise.reports.figure_style import (
+    BLUE,
+    ORANGE,
+    make_figure,
+    save_png,
+    set_title,
+    style_plot,
+)
 
 _STRICT = 128
 _NEAREST = 64  # pixels of the part of the edge that is enlarged
@@ -37,13 +44,13 @@ def draw_matte(matte: str | Path, path: str | Path) -> dict[str, int]:
     part = _crop_edge(alpha, soft)
     right.imshow(part, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
     right.contour(part, levels=[0.5], colors=[BLUE], linestyles="dotted")
-    right.contour(part, levels=[_STRICT - 0.5], colors=[BLUE])
+    right.contour(part, levels=[_STRICT - 0.5], colors=[ORANGE])
     set_title(right, "its edge: above 0 (dotted), from 128 on")
     for axes in (left, right):
         axes.set_axis_off()
     counts = np.bincount(alpha[soft], minlength=255)
     below.bar(range(1, 255), counts[1:255], width=1, color=BLUE)
-    below.axvline(_STRICT, color=BLUE, linestyle="dotted")
+    below.axvline(_STRICT, color=ORANGE)
     style_plot(below, xlabel="alpha between 0 and 255", ylabel="pixels")
     save_png(figure, Path(path))
     return {
