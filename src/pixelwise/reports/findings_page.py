@@ -6,14 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pixelwise.reports.figure_style import (
-    BLUE,
-    MUTED,
-    make_figure,
-    png_bytes,
-    set_letters,
-    style_plot,
-)
 from pixelwise.reports.fonts import legible
 from pixelwise.reports.render import write_page
 
@@ -72,6 +64,16 @@ def draw_class_shares(shares: Sequence[ClassShare]) -> bytes:
     """A PNG with two bars a class: its share of the pixels and the images that show it, both from 0
     on.
     """
+    # Matplotlib looks for all fonts on its first import: only where a page is written
+    from pixelwise.reports.figure_style import (
+        BLUE,
+        MUTED,
+        make_figure,
+        png_bytes,
+        set_letters,
+        style_plot,
+    )
+
     figure = make_figure(0.8 + 0.26 * max(2, len(shares)))
     left, right = figure.subplots(1, 2, sharey=True)
     rows = range(len(shares))

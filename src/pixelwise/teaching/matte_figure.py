@@ -38,7 +38,9 @@ def draw_matte(matte: str | Path, path: str | Path) -> dict[str, int]:
         raise ConfigError(f"{matte}: holds only {values.tolist()}, so it has no soft edges to draw")
     figure = make_figure(5.2)
     places = figure.subplot_mosaic("ab;cc", height_ratios=(3, 2))
-    left, right, below = places["a"], places["b"], places["c"]
+    left = places["a"]
+    right = places["b"]
+    below = places["c"]
     left.imshow(alpha, cmap="gray", vmin=0, vmax=255)
     set_title(left, "the matte")
     part = _crop_edge(alpha, soft)
