@@ -16,6 +16,7 @@ check: .venv/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python docs/site/links.py
 	$(BIN)/codespell README.md CONTRIBUTING.md GLOSSARY.md CHANGELOG.md SECURITY.md docs src tests benchmarks
 
 bench: .venv/dev

@@ -22,6 +22,7 @@ from defaults import OURS, folder_of, result_of
 from machine import provenance
 
 from pixelwise.models.registry import DECODERS, build_model
+from pixelwise.reports.figure_style import BLUE, SMALL_LETTERS, make_figure, save_png, style_plot
 
 SIZE = (384, 480)
 ROUNDS = 5
@@ -70,32 +71,29 @@ def main() -> None:
 
 def draw(points: list[tuple[str, float, list[float]]], sets: list[str], path: Path) -> None:
     """Mean IoU against milliseconds, with a line along the networks that none beats in both."""
-    import matplotlib as mpl
-
-    mpl.use("agg")
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(1, len(sets), figsize=(5.2 * len(sets), 4.4), squeeze=False)
-    for place, (name, axis) in enumerate(zip(sets, axes[0], strict=True)):
+    figure = make_figure(3.8 * len(sets))
+    axes = figure.subplots(len(sets), 1, squeeze=False)[:, 0]
+    for place, (name, axis) in enumerate(zip(sets, axes, strict=True)):
         front = []
         ordered = sorted(points, key=lambda point: point[1])
         for index, (network, milliseconds, scores) in enumerate(ordered):
             score = scores[place]
-            axis.plot(milliseconds, score, "o", color="#2f6fbb")
+            axis.plot(milliseconds, score, "o", color=BLUE)
             offset = (4, -12 if index % 2 else 5)  # names above and below by turns
             axis.annotate(
-                network, (milliseconds, score), offset, textcoords="offset points", fontsize=8
+                network,
+                (milliseconds, score),
+                offset,
+                textcoords="offset points",
+                fontsize=SMALL_LETTERS,
             )
             if not front or score > front[-1][1]:
                 front.append((milliseconds, score))
-        axis.plot(*zip(*front, strict=True), color="#2f6fbb", linewidth=1)
-        axis.set_title(name)
-        axis.set_xlabel("ms a picture of 384 x 480, one thread")
-        axis.set_ylabel("test mean IoU")
+        axis.plot(*zip(*front, strict=True), color=BLUE, linewidth=1)
+        xlabel = "ms a picture of 384 x 480, one thread"
+        style_plot(axis, title=name, xlabel=xlabel, ylabel="test mean IoU")
         axis.margins(0.25, 0.15)
-        axis.spines[["top", "right"]].set_visible(False)
-    figure.tight_layout()
-    figure.savefig(path, dpi=110)
+    save_png(figure, path)
 
 
 def trained(decoder: str, encoder: str, name: str, options: argparse.Namespace) -> dict:

@@ -23,10 +23,10 @@ from pathlib import Path
 import numpy as np
 import rasterio
 from machine import provenance
-from matplotlib.figure import Figure
 from PIL import Image
 
 from pixelwise.models.checkpoint import read_header
+from pixelwise.reports.figure_style import SERIES, make_figure, save_png, style_plot
 
 BAND = 512
 SMALL = 100
@@ -179,22 +179,19 @@ def measured(words: list[object]) -> tuple[float, float]:
 
 
 def draw(found: dict[str, list[tuple[int, float, float]]], path: Path) -> None:
-    figure = Figure(figsize=(9, 3.6), dpi=110, layout="constrained")
+    figure = make_figure(3.2)
     memory, duration = figure.subplots(1, 2)
-    for way, rows in found.items():
-        if way == "small pictures":
-            continue
-        memory.plot(
-            [side for side, _, _ in rows], [peak for _, _, peak in rows], marker="o", label=way
-        )
-        duration.plot(
-            [side**2 / 1e6 for side, _, _ in rows], [seconds for _, seconds, _ in rows], marker="o"
-        )
-    memory.set(xlabel="side, pixels", ylabel="peak MiB", ylim=(0, None), title="memory by side")
+    ways = [way for way in found if way != "small pictures"]
+    for way, colour in zip(ways, SERIES, strict=False):
+        sides, seconds, peaks = zip(*found[way], strict=True)
+        memory.plot(sides, peaks, marker="o", label=way, color=colour)
+        duration.plot([side**2 / 1e6 for side in sides], seconds, marker="o", color=colour)
+    style_plot(memory, title="memory by side", xlabel="side, pixels", ylabel="peak MiB")
+    style_plot(duration, title="time by area", xlabel="megapixels", ylabel="seconds")
     memory.locator_params(axis="x", nbins=5)
-    memory.legend()
-    duration.set(xlabel="megapixels", ylabel="seconds", ylim=(0, None), title="time by area")
-    figure.savefig(path)
+    for axes in (memory, duration):
+        axes.set_ylim(bottom=0)
+    save_png(figure, path)
 
 
 if __name__ == "__main__":

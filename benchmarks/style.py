@@ -25,11 +25,11 @@ from pathlib import Path
 import torch
 import torchvision
 from machine import provenance
-from matplotlib.figure import Figure
 from PIL import Image
 from style_course import Course, resized
 
 from pixelwise.io.atomic import atomic
+from pixelwise.reports.figure_style import SERIES, make_figure, save_png, style_plot
 from pixelwise.style_transfer.config import StyleConfig
 from pixelwise.style_transfer.features import load_network
 from pixelwise.style_transfer.levels import resize
@@ -252,19 +252,20 @@ def read(path: Path) -> dict[str, dict[str, list[float]]]:
 
 
 def draw(found: list[dict[str, object]], path: Path) -> None:
-    figure = Figure(figsize=(6, 3.6), dpi=110, layout="constrained")
+    figure = make_figure(3.6)
     axes = figure.subplots()
-    for way in ("pixelwise", "course"):
+    for way, colour in zip(("pixelwise", "course"), SERIES, strict=False):
         rows = [row for row in found if row["way"] == way and row["status"] == 0]
         axes.plot(
             [row["size"][0] * row["size"][1] / 1e6 for row in rows],
             [row["mib"] for row in rows],
             "o-",
             label=way,
+            color=colour,
         )
-    axes.set(xlabel="megapixels", ylabel="peak MiB of the process", ylim=(0, None))
-    axes.legend()
-    figure.savefig(path)
+    style_plot(axes, xlabel="megapixels", ylabel="peak MiB of the process")
+    axes.set_ylim(bottom=0)
+    save_png(figure, path)
 
 
 def few(args: argparse.Namespace) -> None:

@@ -18,6 +18,7 @@ FUNCTIONS = {
     "models": "list_models",
     "export": "export_model",
     "next": "rank_folder",
+    "data": "download_voc",
     "slice": "slice_volumes",
 }
 

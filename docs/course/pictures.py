@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
+from scipy import ndimage
 
-from pixelwise import explain
+from pixelwise import explain, load
 from pixelwise.datasets.sample_photos import sample_photos
 from pixelwise.datasets.synthetic import write_shapes
 from pixelwise.io.images import Array, read_rgb
@@ -43,17 +44,28 @@ def main() -> None:
         draw("kinds", photo)
         draw("heat", photo)
         write_shapes(Path(folder) / "data", train=4)
-        draw("augmentation", Path(folder) / "data", augment="none", crop=(64, 96))
+        data = Path(folder) / "data"
+        draw("augmentation", data, augment="none", crop=(64, 96))
+        draw("augmentation", data, name="each", augment="strong", each=True, crop=(64, 96))
+        Image.fromarray(draw_matte(photo)).save(Path(folder) / "cats_matte.png")
+        draw("matte", Path(folder) / "cats_matte.png")
 
 
-def draw(lesson: str, *inputs: object, **options: object) -> None:
-    """A drawing by the name of its lesson, with few colours, as a small file."""
-    path = PICTURES / f"{lesson}.png"
+def draw(lesson: str, *inputs: object, name: str = "", **options: object) -> None:
+    """A drawing by its name or that of its lesson, with few colours, as a small file."""
+    path = PICTURES / f"{name or lesson}.png"
     explain(lesson, *inputs, out=path, **options)
-    has_photo = lesson in ("kinds", "heat", "augmentation")
+    has_photo = lesson in ("kinds", "heat", "augmentation", "matte")
     with Image.open(path) as picture:
         few = picture.convert("RGB").quantize(256 if has_photo else COLOURS)
     few.save(path, optimize=True)
+
+
+def draw_matte(photo: Path) -> Array:
+    """An alpha matte of the cats: their mask by `animals`, with an edge that is blurred."""
+    cats = load("animals").predict(photo).labels > 0
+    soft: Array = ndimage.gaussian_filter(255.0 * cats, 1.2).round().astype(np.uint8)
+    return soft
 
 
 def two_cats() -> Array:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pixelwise.api import export_model, list_models, predict, serve
     from pixelwise.checks.check_dataset import check
     from pixelwise.datasets.conversion import convert
+    from pixelwise.datasets.download_voc import download_voc
     from pixelwise.datasets.options import DataOptions
     from pixelwise.datasets.slice_volumes import slice_volumes
     from pixelwise.datasets.stack_bands import stack
@@ -56,6 +57,7 @@ __all__ = [
     "convert",
     "cross_validate",
     "demo",
+    "download_voc",
     "evaluate",
     "evaluate_layers",
     "explain",
@@ -93,6 +95,7 @@ _HOMES = {
     "convert": "pixelwise.datasets.conversion",
     "cross_validate": "pixelwise.training.cross_validation",
     "demo": "pixelwise.teaching.demo_run",
+    "download_voc": "pixelwise.datasets.download_voc",
     "evaluate": "pixelwise.evaluation.scoring",
     "evaluate_layers": "pixelwise.evaluation.score_layers",
     "explain": "pixelwise.teaching.explain",

@@ -325,3 +325,21 @@ def test_the_reason_why_no_mask_can_be_read_is_said(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"none of the 10 masks .* that are not whole: 0\.3"):
         open_dataset(tmp_path, OPTIONS)
     assert check(tmp_path) == {"mask-unreadable"}
+
+
+def test_soft_edges_make_no_classes(tmp_path: Path) -> None:
+    for folder in ("images", "masks"):
+        (tmp_path / folder).mkdir()
+    rows, columns = np.mgrid[:96, :96]
+    for number in range(4):
+        distance = np.hypot(rows - 40 - number, columns - 50)
+        alpha = np.clip(255 * (32 - distance) / 4, 0, 255)  # of 1 to 254 along the border alone
+        grey(
+            np.random.default_rng(number).integers(0, 255, (96, 96)),
+            tmp_path / f"images/{number}.png",
+        )
+        grey(alpha, tmp_path / f"masks/{number}.png")
+    # each of the many values is named, and none of them taken for a class
+    with pytest.raises(DataError, match=r"of \d+ values.*the nearest legal is 0.*check --fix"):
+        open_dataset(tmp_path)
+    assert "mask-resampled" in check(tmp_path)

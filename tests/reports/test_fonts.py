@@ -10,10 +10,10 @@ from PIL import Image
 
 from pixelwise.classes import Classes
 from pixelwise.reports import fonts
+from pixelwise.reports.figure_style import set_letters
 from pixelwise.reports.findings_page import ClassShare, draw_class_shares
 from pixelwise.reports.fonts import find_font, has_letters, legible, list_fonts, load_font
 from pixelwise.reports.overlays import add_legend
-from pixelwise.reports.plots import set_letters
 from pixelwise.reports.samples import draw_samples
 
 DEJAVU = Path(font_manager.findfont("DejaVu Sans"))

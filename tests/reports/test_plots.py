@@ -23,5 +23,5 @@ def test_each_image_stands_above_its_mask(tmp_path: Path) -> None:
 
 def test_a_loss_has_a_line_for_each_part(tmp_path: Path) -> None:
     draw_losses({"content": [3.0, 2.0, 1.0], "style": [9.0, 1.0, 0.1]}, tmp_path / "losses.png")
-    for colour in ((0x1F, 0x77, 0xB4), (0xFF, 0x7F, 0x0E)):  # matplotlib's first two
+    for colour in ((0x00, 0x72, 0xB2), (0xD5, 0x5E, 0x00)):  # the first two of the style
         assert pixels_like(tmp_path / "losses.png", colour) > 100

@@ -43,5 +43,5 @@ def test_a_comparison_has_a_line_for_each_network(tmp_path: Path) -> None:
         {"unet": [0.1, 0.4], "linknet": [0.2, 0.5]}, tmp_path / "race.png", ylabel="mean IoU"
     )
     colours = np.asarray(Image.open(tmp_path / "race.png").convert("RGB")).reshape(-1, 3)
-    for expected in ((0x1F, 0x77, 0xB4), (0xFF, 0x7F, 0x0E)):  # matplotlib's first two
+    for expected in ((0x00, 0x72, 0xB2), (0xD5, 0x5E, 0x00)):  # the first two of the style
         assert (np.abs(colours.astype(int) - expected).sum(1) < 20).sum() > 100

@@ -15,6 +15,7 @@ from pixelwise.models.checkpoint import Header, save_model
 from pixelwise.models.config import ModelConfig
 from pixelwise.models.registry import build_segmenter
 from pixelwise.teaching.lessons import (
+    augment_by_each,
     compare_networks,
     count_cost,
     explain_scores,
@@ -55,6 +56,23 @@ def test_the_scores_of_three_fcns_are_drawn_side_by_side(tmp_path: Path, photo: 
     other = model_file(tmp_path / "other.safetensors", "fcn8s", ("a", "b", "c"))
     with pytest.raises(ConfigError, match="other classes"):
         explain_scores([models[0], other], photo, tmp_path / "x.png")
+
+
+def test_each_change_is_made_by_itself() -> None:
+    rgb = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
+    labels = (rgb[:, :, 0] > 128).astype(np.uint8)
+    samples = {title: rest for title, *rest in augment_by_each(rgb, labels, (20, 30), "strong", 0)}
+    assert list(samples)[:2] == ["crop", "mirrored"]
+    assert samples["crop"][0].shape == (20, 30, 3)
+    assert np.array_equal(samples["mirrored"][0], rgb[:, ::-1])
+    for title in ("light and contrast", "hue", "blur, noise or JPEG"):
+        image, target = samples[title]
+        assert not np.array_equal(image, rgb), title
+        assert np.array_equal(target, labels), title  # nothing moves
+    # a strength without turning draws no turning
+    assert "turned" not in dict.fromkeys(
+        title for title, *_ in augment_by_each(rgb, labels, (20, 30), "light", 0)
+    )
 
 
 def test_the_cost_of_a_convolution_is_counted_by_hand() -> None:

@@ -2,18 +2,19 @@ import pytest
 import torch
 
 from pixelwise.errors import ConfigError
-from pixelwise.teaching.number_grids import check_side, draw_numbers, frame_cells, make_grid
+from pixelwise.reports.figure_style import make_grid
+from pixelwise.teaching.number_grids import check_side, draw_numbers, frame_cells
 
 
 def test_a_table_shows_each_number_and_tints_what_is_not_zero() -> None:
-    _, grid = make_grid(1, 2, (2, 2))
+    _, grid = make_grid(1, 2)
     draw_numbers(grid[0, 0], torch.tensor([[0.0, 1.5], [20, -3]]), "a title")
     assert [text.get_text() for text in grid[0, 0].texts] == ["0", "1.5", "20", "-3"]
     assert grid[0, 0].images[0].get_array().tolist() == [[False, True], [True, True]]
 
 
 def test_a_frame_lies_around_whole_cells() -> None:
-    _, grid = make_grid(1, 1, (2, 2))
+    _, grid = make_grid(1, 1)
     frame_cells(grid[0, 0], (2, 3), (4, 5))  # two rows, three columns, from column 4 and row 5
     frame = grid[0, 0].patches[0]
     assert frame.get_bbox().bounds == (3.5, 4.5, 3, 2)

@@ -38,6 +38,9 @@ def test_options_go_before_the_recipe_and_the_recipe_before_the_defaults() -> No
         5,
     )
     assert make_config("d2l", minutes=2.0).optim.epochs is None
+    portraits = make_config("portraits", decoder="linknet", encoder="resnet18")
+    assert (portraits.model.decoder, portraits.model.weights) == ("linknet", "none")
+    assert (portraits.optim.decay, portraits.optim.weight_decay) == ("steps", 0)
     assert make_config("default").optim.optimizer == "adamw"
     with pytest.raises(ConfigError, match="did you mean 'd2l'"):
         make_config("d2ll")

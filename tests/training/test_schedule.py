@@ -18,6 +18,11 @@ def test_decays_begin_at_the_warm_ups_height_and_end_at_nothing() -> None:
     assert rate_factor(0.75, warmup=0.0, decay="constant") == 1
 
 
+def test_steps_fall_to_a_tenth_after_7_and_after_14_of_20_epochs() -> None:
+    factors = [rate_factor((epoch + 0.5) / 20, warmup=0.0, decay="steps") for epoch in range(20)]
+    assert factors == pytest.approx([1.0] * 7 + [0.1] * 7 + [0.01] * 6)
+
+
 def test_the_rate_rises_and_then_falls_to_zero() -> None:
     values = [rate_factor(step / 100, warmup=0.1) for step in range(101)]
     assert max(values) == pytest.approx(0.9**0.9, rel=0.02)

@@ -4,7 +4,7 @@ and from the table of issue types.
 
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, get_args
 
 import pixelwise
@@ -24,8 +24,10 @@ _SEVERITIES = {
 }
 
 
-def findings_page() -> str:
-    """Every type of issue that `check` knows: its name, what it means and what to do."""
+def findings_page(pictures: Collection[str] = ()) -> str:
+    """Every type of issue that `check` knows: its name, what it means and what to do; and of those
+    whose names are in `pictures`, their picture in the folder `findings`.
+    """
     lines = [
         "# Findings of check",
         "",
@@ -38,6 +40,8 @@ def findings_page() -> str:
             if issue.severity == severity:
                 mark = " *Repaired by `--fix`.*" if issue.repaired else ""
                 lines += ["", f"### {name}", "", f"{issue.title}. {issue.fix}{mark}"]
+                if name in pictures:
+                    lines += ["", f"![{issue.title}, drawn](findings/{name}.png)"]
     return "\n".join(lines) + "\n"
 
 

@@ -236,6 +236,7 @@ def augmentation(
         str | None,
         typer.Option(metavar="STRENGTH", help="As of train: none (a crop alone) to strong."),
     ] = None,
+    each: Annotated[bool, typer.Option("--each", help="Each kind of change by itself.")] = False,
     seed: Annotated[int, typer.Option(help="Random seed of the augmentation.")] = 0,
 ) -> None:
     """An image with its mask, and the samples that a training makes of it."""
@@ -243,9 +244,25 @@ def augmentation(
     from pixelwise.teaching.lessons import explain_augmentation
 
     out = _choose_out(out, "augmentation.png")
-    explain_augmentation(data, out, crop=crop, augment=augment, seed=seed)
+    explain_augmentation(data, out, crop=crop, augment=augment, each=each, seed=seed)
     _print_drawn(out)
     print_next((("train", data, "--preview"), "the samples that a training chooses"))
+
+
+@app.command(cls=Command)
+def matte(
+    matte: Annotated[Path, typer.Argument(help="An alpha matte, as NAME_matte.png.")],
+    out: Out = None,
+) -> None:
+    """An alpha matte: its values, and what two thresholds make of its soft edge."""
+    from pixelwise.cli.console import print_next, results
+    from pixelwise.teaching.matte_figure import draw_matte
+
+    out = _choose_out(out, "matte.png")
+    for name, count in draw_matte(matte, out).items():
+        results.print(f"{name}: {count}", markup=False)
+    _print_drawn(out)
+    print_next((("train", "data", "--threshold", 1), "every alpha above 0 as person"))
 
 
 @app.command(cls=Command)

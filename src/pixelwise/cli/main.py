@@ -21,6 +21,7 @@ from pixelwise.cli import (
     compare,
     compress,
     convert,
+    data,
     demo,
     evaluate,
     explain,
@@ -87,6 +88,7 @@ _COMMANDS: tuple[tuple[str, Callable[..., None], str, bool], ...] = (
     (_DATA, next_photos.next_photos, "pixelwise next photos --model runs/1", False),
     (_DATA, check.check, "pixelwise check data --report check.html", False),
     (_DATA, convert.convert, "pixelwise convert data data-coco --to coco", False),
+    (_DATA, data.data, "pixelwise data voc --mirror VOCtrainval_11-May-2012.tar", False),
     (
         _DATA,
         stack.stack,

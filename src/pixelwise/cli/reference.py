@@ -75,12 +75,18 @@ def cli_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-PAGES: dict[str, Callable[[], str]] = {
-    "cli.md": cli_page,
-    "config.md": config_page,
-    "findings.md": lambda: f"{_HEADER}\n{findings_page()}",
-    "python.md": lambda: f"{_HEADER}\n{api_page()}",
+PAGES: dict[str, Callable[[Path], str]] = {
+    "cli.md": lambda _: cli_page(),
+    "config.md": lambda _: config_page(),
+    "findings.md": lambda folder: f"{_HEADER}\n{findings_page(_picture_names(folder))}",
+    "python.md": lambda _: f"{_HEADER}\n{api_page()}",
 }
+"""The text of each page, for the folder that it stands in."""
+
+
+def _picture_names(folder: Path) -> set[str]:
+    """The findings that docs/reference/pictures.py drew."""
+    return {path.stem for path in (folder / "findings").glob("*.png")}
 
 
 def _rows_by_panel(command: Callable[..., Any]) -> dict[str, list[str]]:
@@ -100,7 +106,7 @@ def write_pages(folder: Path) -> None:
     """Write PAGES to the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, make_page in PAGES.items():
-        (folder / name).write_text(make_page(), encoding="utf-8")
+        (folder / name).write_text(make_page(folder), encoding="utf-8")
 
 
 def _config_row(item: OptionField) -> str:

@@ -25,8 +25,8 @@ _SLIP_OF_IDS = 1e-3
 _SLIP_OF_FEW_MASKS = 1e-4
 # A value fills an area of a mask from one pixel in this many on.
 _AREA_PART = 500
-# Of a lossy mask of 0 and 255, the two classes lie below and above; this share of its pixels lies
-# there, and this share of the areas on either side has one value.
+# Of a lossy or soft mask of 0 and 255, the two classes lie below and above; this share of its
+# pixels lies there, and this share of the areas on either side has one value.
 _DARK = 64
 _LIGHT = 191
 _MOST = 0.95
@@ -174,12 +174,14 @@ def without_lossy(masks: Sequence[MaskStats]) -> list[MaskStats]:
 
 
 def area_values(stats: MaskStats) -> set[int]:
-    """The values that fill at least a 500th of a mask; ringing around 0 and 255 is no value of its
-    own.
+    """The values that fill at least a 500th of a mask; what lies around 0 and 255 in a lossy or a
+    soft one is no value of its own.
     """
     fills = stats.counts * _AREA_PART >= stats.counts.sum()
     values = set(stats.values[fills].tolist()) & stats.drawn
-    if not stats.lossy or not _is_ringing(stats):
+    # soft edges, as of an alpha matte, have more values than a set has classes
+    is_soft = len(stats.values) > MAX_GUESSED and not stats.palette
+    if not (stats.lossy or is_soft) or not _is_ringing(stats):
         return values
     ends = set()
     if min(values, default=VOID) < _DARK:
@@ -190,8 +192,8 @@ def area_values(stats: MaskStats) -> set[int]:
 
 
 def _is_ringing(stats: MaskStats) -> bool:
-    """Whether a lossy mask is of 0 and 255: dark or light nearly everywhere, and of one value in
-    all dark areas.
+    """Whether a lossy or soft mask is of 0 and 255: dark or light nearly everywhere, and of one
+    value in all dark areas.
 
     Ids as JPEG are dark as well, but their areas have several values.
     """

@@ -76,8 +76,8 @@ def render_confusion_matrix(
     """The confusion matrix as an SVG: `shares` (C, K) of each true class's pixels (rows) by what
     they were taken for.
 
-    Right pixels are blue, wrong ones red, darker with their share; figures in per cent where there
-    is room. The share and both names show when one points at a cell. A row of NaN, of a class
+    Right pixels are blue, wrong ones orange, darker with their share; figures in per cent where
+    there is room. The share and both names show when one points at a cell. A row of NaN, of a class
     without pixels, stays empty.
     """
     size = next(pixels for classes, pixels in _CELL_SIZES if len(columns) <= classes)

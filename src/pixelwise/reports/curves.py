@@ -5,16 +5,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from pixelwise.reports.plots import AXIS_COLOUR, save_png
+from pixelwise.reports.figure_style import MUTED, ORANGE, make_figure, save_png, style_plot
 
 # Part of a column's name in the history, and the title of its panel.
 _PANELS = (("loss", "loss"), ("pixel_accuracy", "pixel accuracy"), ("mean_iou", "mean IoU"))
 # How a column's name begins, its name in the legend, and its colour.
-_LINES = (("train", "training", "#7a8aa0"), ("val", "validation", "#c2410c"))
-_BEST_COLOUR = "#c2410c"
+_LINES = (("train", "training", MUTED), ("val", "validation", ORANGE))
 _MAX_MARKERS = 30  # more epochs are a line without a marker at each
 
 History = Sequence[Mapping[str, float]]
@@ -28,13 +26,14 @@ def draw_curves(history: History, path: Path) -> None:
     figures leave gaps. The best epoch is the one with the highest val_mean_iou. Raises OutputError
     when `path` cannot be written.
     """
-    figure = Figure(figsize=(13, 4), dpi=120, layout="constrained")
+    figure = make_figure(7.5)
     best = best_epoch(history)
-    for axes, (key, title) in zip(figure.subplots(1, 3), _PANELS, strict=True):
+    for axes, (key, title) in zip(figure.subplots(3, 1), _PANELS, strict=True):
         _draw_lines(axes, history, key)
         if best is not None:
             _mark_best(axes, best, key)
-        _style_axes(axes, title)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        style_plot(axes, title=title, xlabel="epoch" if key == _PANELS[-1][0] else "")
     save_png(figure, path)
 
 
@@ -66,26 +65,14 @@ def _draw_lines(axes: Axes, history: History, key: str) -> None:
 
 def _mark_best(axes: Axes, best: Mapping[str, float], key: str) -> None:
     value = best.get(f"val_{key}", math.nan)
-    axes.axvline(best["epoch"], color=_BEST_COLOUR, linewidth=1, linestyle=":", alpha=0.7)
+    axes.axvline(best["epoch"], color=ORANGE, linewidth=1, linestyle=":", alpha=0.7)
     if not math.isnan(value):
         axes.plot(
             [best["epoch"]],
             [value],
             "o",
-            color=_BEST_COLOUR,
+            color=ORANGE,
             markersize=8,
             markerfacecolor="white",
             label=f"best: epoch {best['epoch']:.0f}, {value:.3f}",
         )
-
-
-def _style_axes(axes: Axes, title: str) -> None:
-    axes.set_title(title, loc="left", fontsize=12, fontweight="bold")
-    axes.set_xlabel("epoch", color=AXIS_COLOUR)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    axes.grid(color="#e3e6ea", linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.tick_params(colors=AXIS_COLOUR)
-    axes.spines[["top", "right"]].set_visible(False)
-    if axes.get_lines():
-        axes.legend(frameon=False, fontsize=9)

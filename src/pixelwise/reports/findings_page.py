@@ -2,19 +2,12 @@
 plot.
 """
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from matplotlib.figure import Figure
-
 from pixelwise.reports.fonts import legible
-from pixelwise.reports.plots import set_letters
 from pixelwise.reports.render import write_page
-
-_PIXELS_COLOUR = "#2f6fbb"
-_IMAGES_COLOUR = "#7a8aa0"
 
 
 @dataclass(frozen=True)
@@ -71,22 +64,28 @@ def draw_class_shares(shares: Sequence[ClassShare]) -> bytes:
     """A PNG with two bars a class: its share of the pixels and the images that show it, both from 0
     on.
     """
-    figure = Figure(figsize=(9, 1.2 + 0.28 * max(2, len(shares))), dpi=110, layout="constrained")
+    # Matplotlib looks for all fonts on its first import: only where a page is written
+    from pixelwise.reports.figure_style import (
+        BLUE,
+        MUTED,
+        make_figure,
+        png_bytes,
+        set_letters,
+        style_plot,
+    )
+
+    figure = make_figure(0.8 + 0.26 * max(2, len(shares)))
     left, right = figure.subplots(1, 2, sharey=True)
     rows = range(len(shares))
-    left.barh(rows, [share.pixels * 100 for share in shares], color=_PIXELS_COLOUR)
+    left.barh(rows, [share.pixels * 100 for share in shares], color=BLUE)
     left.set_yticks(rows, [legible(share.name[:30]) for share in shares])
     for label in left.get_yticklabels():
         set_letters(label)
     left.invert_yaxis()
-    left.set_title("share of the pixels, per cent", loc="left", fontsize=10)
-    right.barh(rows, [share.images for share in shares], color=_IMAGES_COLOUR)
-    right.set_title("images that show it", loc="left", fontsize=10)
+    right.barh(rows, [share.images for share in shares], color=MUTED)
+    style_plot(left, title="pixels, per cent")
+    style_plot(right, title="images that show it")
     for axes in (left, right):
         axes.set_xlim(left=0)
-        axes.grid(axis="x", color="#e3e6ea")
-        axes.set_axisbelow(True)
-        axes.spines[["top", "right"]].set_visible(False)
-    png = io.BytesIO()
-    figure.savefig(png, format="png")
-    return png.getvalue()
+        axes.grid(visible=False, axis="y")
+    return png_bytes(figure)

@@ -13,6 +13,7 @@ from pixelwise.classes import VOID, VOID_COLOUR, Classes, Colour, quantize_confi
 from pixelwise.io.atomic import atomic
 from pixelwise.io.images import Array, encode_image
 from pixelwise.palette import BACKGROUND_COLOUR
+from pixelwise.reports.figure_style import COLOUR_MAP
 from pixelwise.reports.fonts import NO_FONT, legible, load_font, missing_letters
 from pixelwise.reports.layer_overlays import paint_layers
 from pixelwise.reports.overlays import draw_legend, fit_into, paint
@@ -22,7 +23,7 @@ COLUMN = 360
 
 _MAX_HEIGHT = 480
 _GAP = 12
-_FONT_SIZE = 15
+_FONT_SIZE = 26
 # The longer side of a picture on a page, where a click shows it at its size.
 _PAGE_SIDE = 720
 _CONFIDENCE = "confidence"
@@ -95,7 +96,7 @@ def paint_confidence(levels: Array) -> Array:
     """RGB (H, W, 3) of confidence (H, W), 255 = sure: cividis, from blue to yellow, which
     colour-blind people see alike (Nunez et al. 2018).
     """
-    shown: Array = colormaps["cividis"](levels, bytes=True)[..., :3]
+    shown: Array = colormaps[COLOUR_MAP](levels, bytes=True)[..., :3]
     return shown
 
 

@@ -12,8 +12,13 @@ from torch import Tensor
 from pixelwise.errors import ConfigError
 from pixelwise.models.conv_arithmetic import upsampling_geometry
 from pixelwise.models.transposed_conv import bilinear_kernel
-from pixelwise.reports.plots import save_png
-from pixelwise.teaching.number_grids import check_side, draw_numbers, frame_cells, make_grid
+from pixelwise.reports.figure_style import make_grid, save_png
+from pixelwise.teaching.number_grids import (
+    check_side,
+    draw_numbers,
+    frame_cells,
+    step_columns,
+)
 from pixelwise.teaching.operators import (
     conv_matrix,
     cross_correlation,
@@ -21,8 +26,7 @@ from pixelwise.teaching.operators import (
     transposed_by_scatter,
 )
 
-_CELL = (2.6, 2.7)  # inches
-_MAX_COLUMNS = 4
+_COLUMNS = 3
 
 
 def draw_convolution(
@@ -37,9 +41,9 @@ def draw_convolution(
     kernel = kernel.float()
     result = cross_correlation(input, kernel, stride=stride, padding=padding)
     padded = F.pad(input, (padding, padding, padding, padding))
-    columns = min(max(result.numel(), 3), _MAX_COLUMNS)
+    columns = step_columns(result.numel())
     rows = -(-result.numel() // columns)  # rounded up
-    figure, grid = make_grid(1 + rows, columns, _CELL)
+    figure, grid = make_grid(1 + rows, columns, lines=2)
     draw_numbers(grid[0, 0], padded, f"input, padding {padding}" if padding else "input")
     draw_numbers(grid[0, 1], kernel, f"kernel, stride {stride}")
     draw_numbers(grid[0, 2], result, "result")
@@ -59,7 +63,7 @@ def _draw_window(axes: Axes, padded: Tensor, kernel: Tensor, corner: tuple[int, 
     pairs = zip(window.flatten().tolist(), kernel.flatten().tolist(), strict=True)
     terms = [f"{a:g}x{b:g}" for a, b in pairs]
     sum_text = " + ".join(terms) if len(terms) <= 4 else "the sum"
-    draw_numbers(axes, padded, f"{sum_text} = {total:g}")
+    draw_numbers(axes, padded, f"{sum_text}\n= {total:g}")
     frame_cells(axes, (height, width), (left, top))
 
 
@@ -82,13 +86,12 @@ def draw_matrix(input: Tensor, kernel: Tensor, path: Path) -> tuple[Tensor, Tens
     size = (height - kernel.shape[0] + 1, width - kernel.shape[1] + 1)
     output = (dense @ input.float().flatten()).reshape(size)
     back = (dense.t() @ output.flatten()).reshape(height, width)
-    figure, grid = make_grid(2, 3, (3.4, 3.0))
+    figure, grid = make_grid(3, 2, ratio=0.75)
     draw_numbers(grid[0, 0], input.float(), "input x")
     draw_numbers(grid[0, 1], dense, f"W, {dense.shape[0]} x {dense.shape[1]}: a row an output")
-    draw_numbers(grid[0, 2], output, "W x: the convolution")
-    draw_numbers(grid[1, 0], output, "y = W x")
+    draw_numbers(grid[1, 0], output, "y = W x: the convolution")
     draw_numbers(grid[1, 1], dense.t(), f"W transposed, {dense.shape[1]} x {dense.shape[0]}")
-    draw_numbers(grid[1, 2], back, "W^T y: the transposed convolution")
+    draw_numbers(grid[2, 0], back, "W transposed y: the transposed convolution")
     save_png(figure, path)
     return output, back
 
@@ -117,7 +120,7 @@ def draw_insertion(
     spread = torch.zeros(height, width)
     spread[::stride, ::stride] = input
     padded = F.pad(spread, (border, border, border, border))
-    figure, grid = make_grid(2, 3, _CELL)
+    figure, grid = make_grid(2, _COLUMNS)
     draw_numbers(grid[0, 0], input, "input")
     draw_numbers(grid[0, 1], spread, f"zeros between pixels: {stride - 1}")
     draw_numbers(grid[0, 2], padded, f"border {border} = {side} - {padding} - 1")
@@ -143,12 +146,12 @@ def draw_pooling(input: Tensor, path: Path) -> dict[str, Tensor]:
     maps = {
         "input": batch,
         "max-pooling": largest,
-        "max-unpooling: to its place": F.max_unpool2d(largest, indices, [2, 2]),
+        "max-unpooling: in place": F.max_unpool2d(largest, indices, [2, 2]),
         "average-pooling": average,
-        "average-unpooling: to all four": F.interpolate(average, scale_factor=2, mode="nearest"),
+        "average-unpooling: to all": F.interpolate(average, scale_factor=2, mode="nearest"),
         "bilinear": F.interpolate(average, scale_factor=2, mode="bilinear"),
     }
-    figure, grid = make_grid(2, 3, _CELL)
+    figure, grid = make_grid(2, _COLUMNS)
     result = {}
     for axes, (name, values) in zip(grid.flat, maps.items(), strict=True):
         draw_numbers(axes, values[0, 0].round(decimals=2), name)
@@ -168,12 +171,12 @@ def draw_bilinear(path: Path, *, stride: int = 2) -> Tensor:
     input = torch.tensor([[0.0, 0, 0, 0], [0, 10, 20, 0], [0, 30, 40, 0], [0, 0, 0, 0]])
     result = transposed_by_scatter(input, kernel, stride=stride, padding=geometry.padding)
     place = stride + stride // 2  # between the four in the middle, on both axes
-    figure, grid = make_grid(1, 3, (3.4, 3.2))
+    figure, grid = make_grid(2, 2, lines=2)
     draw_numbers(grid[0, 0], input, "input: the four neighbours")
     frame_cells(grid[0, 0], (2, 2), (1, 1))
     draw_numbers(grid[0, 1], kernel.round(decimals=4), f"kernel {geometry.kernel}, stride {stride}")
-    draw_numbers(grid[0, 2], result.round(decimals=1), _formula(input, stride, place))
-    frame_cells(grid[0, 2], (1, 1), (place, place))
+    draw_numbers(grid[1, 0], result.round(decimals=1), _formula(input, stride, place))
+    frame_cells(grid[1, 0], (1, 1), (place, place))
     save_png(figure, path)
     return result
 

@@ -14,6 +14,7 @@ from pixelwise.teaching.convolution_figures import (
 )
 from pixelwise.teaching.figures import draw_checkerboard, draw_transposed
 from pixelwise.teaching.lessons import compare_networks, explain_augmentation, explain_scores
+from pixelwise.teaching.matte_figure import draw_matte
 from pixelwise.teaching.photo_figures import draw_heat, draw_kinds
 from pixelwise.teaching.receptive_field import draw_shapes
 
@@ -29,6 +30,7 @@ LESSONS: dict[str, Callable[..., Any]] = {
     "shapes": draw_shapes,
     "heat": draw_heat,
     "augmentation": explain_augmentation,
+    "matte": draw_matte,
     "scores": explain_scores,
     "networks": compare_networks,
 }
@@ -41,9 +43,9 @@ def explain(lesson: str, *inputs: Any, out: str | Path, **options: Any) -> Any:
     inputs: what the lesson takes before it: `convolution`, `matrix`, `transposed` and `insertion`
     an input (h, w) and a kernel, 2-D tensors; `pooling` an input; `bilinear` nothing;
     `checkerboard` a list of (kernel, stride); `shapes` an encoder; `kinds` and `heat` an image;
-    `augmentation` and `networks` a data set; `scores` a list of models and an image. `options` are
-    the keywords of the lesson's function, whose result is returned. Raises ConfigError for an
-    unknown lesson.
+    `matte` an alpha matte; `augmentation` and `networks` a data set; `scores` a list of models and
+    an image. `options` are the keywords of the lesson's function, whose result is returned. Raises
+    ConfigError for an unknown lesson.
     """
     if lesson not in LESSONS:
         raise unknown_choice_error("lesson", lesson, LESSONS)

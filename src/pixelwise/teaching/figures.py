@@ -2,6 +2,7 @@
 scores by stride, and networks compared.
 """
 
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -9,18 +10,28 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from torch import Tensor
 
 from pixelwise.classes import Classes
 from pixelwise.io.images import Array
 from pixelwise.models.conv_arithmetic import Geometry
+from pixelwise.reports.figure_style import (
+    COLOUR_MAP,
+    SERIES,
+    make_figure,
+    make_grid,
+    save_png,
+    set_title,
+    style_plot,
+)
 from pixelwise.reports.overlays import colourise, paint
-from pixelwise.reports.plots import AXIS_COLOUR, GRID_COLOUR, save_png, set_letters
-from pixelwise.teaching.number_grids import check_side, draw_numbers, frame_cells, make_grid
+from pixelwise.teaching.number_grids import (
+    check_side,
+    draw_numbers,
+    frame_cells,
+    step_columns,
+)
 from pixelwise.teaching.operators import transposed_by_scatter
-
-_MAX_COLUMNS = 5
 
 
 def draw_transposed(
@@ -36,14 +47,14 @@ def draw_transposed(
     weight = kernel.float()[None, None]  # (1, 1, k, k)
     batch = transposed_by_scatter(picture, weight, stride=stride, padding=padding)
     result = batch[0, 0]  # (H', W')
-    columns = min(input.numel(), _MAX_COLUMNS)
+    columns = step_columns(input.numel())
     element_rows = -(-input.numel() // columns)  # rounded up
-    figure, grid = make_grid(1 + element_rows, max(columns, 3), (2.6, 2.7))
+    figure, grid = make_grid(1 + element_rows, columns)
     draw_numbers(grid[0, 0], input, "input")
     draw_numbers(grid[0, 1], kernel, f"kernel, stride {stride}")
     title = f"result, padding {padding} cut" if padding else "result: the sum"
     draw_numbers(grid[0, 2], result, title)
-    elements = grid[1:, :columns].flat
+    elements = grid[1:].flat
     # the last row may have axes to spare
     for axes, place in zip(elements, np.ndindex(*input.shape), strict=False):
         _draw_element(axes, input, kernel, place, stride)
@@ -80,16 +91,16 @@ def draw_checkerboard(
     even counts do not yet make an even picture. Returns the ratio of the largest to the smallest
     count inside.
     """
-    figure, grid = make_grid(2, len(pairs), (2.9, 3.1))
+    figure, grid = make_grid(2, len(pairs), lines=2)
     ratios = {}
     for column, (kernel, stride) in enumerate(pairs):
         Geometry(kernel, stride)  # raises ConfigError where they cannot be
         counts, output = _reach_grey(kernel, stride, size)
         ratio = _count_ratio(counts, kernel, stride)
         verdict = "even" if ratio == 1 else f"uneven, {ratio:g} to 1"
-        title = f"kernel {kernel}, stride {stride}: {verdict}"
-        _draw_values(grid[0, column], counts, "viridis", title)
-        _draw_values(grid[1, column], output, "gray", "random weights on a grey picture")
+        title = f"kernel {kernel}, stride {stride}\n{verdict}"
+        _draw_values(grid[0, column], counts, COLOUR_MAP, title)
+        _draw_values(grid[1, column], output, "gray", "random weights\non a grey picture")
         ratios[kernel, stride] = ratio
     save_png(figure, path)
     return ratios
@@ -116,7 +127,7 @@ def _draw_values(axes: Axes, values: Tensor, colours: str, title: str) -> None:
         vmin=0,
         interpolation="nearest",
     )
-    axes.set_title(title, fontsize=9)
+    set_title(axes, title)
 
 
 def _count_ratio(counts: Tensor, kernel: int, stride: int) -> float:
@@ -149,12 +160,7 @@ def draw_fcn_scores(
     strides = sorted(all_strides, reverse=True)
     columns = 1 + len(strides) + 1
     height, width = rgb.shape[:2]
-    # half an inch for the titles
-    size = (3 * columns, 3.2 * height / width * len(rows) + 0.5)
-    figure = Figure(figsize=size, dpi=110, layout="constrained")
-    grid = figure.subplots(len(rows), columns, squeeze=False)
-    for axes in grid.flat:
-        axes.set_axis_off()
+    figure, grid = make_grid(len(rows), columns, ratio=height / width)
     for line, (name, scores, labels) in zip(grid, rows, strict=True):
         first, *middle, last = line
         _draw_picture(first, rgb, name)
@@ -162,7 +168,7 @@ def draw_fcn_scores(
             # a network has not the finer strides of another
             if stride in scores:
                 picture = _colour_scores(scores[stride], (height, width), classes)
-                _draw_picture(axes, picture, f"scores at stride {stride}")
+                _draw_picture(axes, picture, f"stride {stride}")
         overlay = paint(rgb, labels, classes.palette)
         _draw_picture(last, overlay, "labels")
     save_png(figure, path)
@@ -176,7 +182,7 @@ def _colour_scores(scores: Tensor, size: tuple[int, int], classes: Classes) -> A
 
 def _draw_picture(axes: Axes, picture: Array, title: str) -> None:
     axes.imshow(picture)
-    set_letters(axes.set_title(title, fontsize=10))
+    set_title(axes, title)
 
 
 def draw_curves_by_network(
@@ -186,9 +192,10 @@ def draw_curves_by_network(
     ylabel: str,
 ) -> None:
     """Write a PNG of one figure (a share of 1) by epoch, a line a network."""
-    figure = Figure(figsize=(7, 4.2), dpi=120, layout="constrained")
+    figure = make_figure(4.2)
     axes = figure.subplots()
-    for name, values in curves.items():
+    lines = zip(curves.items(), itertools.cycle(SERIES), strict=False)
+    for (name, values), colour in lines:
         epochs = range(1, len(values) + 1)
         axes.plot(
             epochs,
@@ -196,20 +203,13 @@ def draw_curves_by_network(
             marker="o",
             markersize=4,
             label=name,
+            color=colour,
         )
     longest = max(map(len, curves.values()))
-    _finish_axes(axes, longest, ylabel)
-    save_png(figure, path)
-
-
-def _finish_axes(axes: Axes, epochs: int, ylabel: str) -> None:
-    axes.set_xlabel("epoch", color=AXIS_COLOUR)
-    axes.set_ylabel(ylabel, color=AXIS_COLOUR)
     # whole epochs alone: Matplotlib would also mark 1.5
-    axes.set_xticks(range(1, epochs + 1))
-    axes.grid(color=GRID_COLOUR)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False)
+    axes.set_xticks(range(1, longest + 1))
+    style_plot(axes, xlabel="epoch", ylabel=ylabel)
+    save_png(figure, path)
 
 
 def _leading_class(scores: Tensor, size: tuple[int, int]) -> Array:

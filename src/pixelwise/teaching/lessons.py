@@ -2,11 +2,12 @@
 makes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
@@ -34,6 +35,17 @@ from pixelwise.training.transforms import AUGMENTATIONS, Augmentation, as_tensor
 
 EPOCHS_SHOWN = 7
 
+# The fields of Augmentation that change something, and what.
+_CHANGES = {
+    "mirror": "mirrored",
+    "scale": "scaled",
+    "rotate": "turned",
+    "jitter": "light and contrast",
+    "hue": "hue",
+    "corruptions": "blur, noise or JPEG",
+}
+_DRAWS = 20
+
 # The encoders of the papers: U-Net's own contracting path; LinkNet's is that of ResNet-18.
 NETWORKS = {"unet": "unet", "linknet": "resnet18"}
 
@@ -44,11 +56,13 @@ def explain_augmentation(
     *,
     crop: tuple[int, int] | None = None,
     augment: str | None = None,
+    each: bool = False,
     seed: int = 0,
 ) -> None:
     """Write a PNG of the first training image with its mask, and what is seen of it in EPOCHS_SHOWN
     epochs: with the augmentation `augment`, as `train` has it (none: a crop and no more), by
-    default the usual one. Raises ConfigError for another name.
+    default the usual one; or, with `each`, of every change in it by itself. Raises ConfigError for
+    another name.
     """
     dataset = open_dataset(data, DataOptions(seed=seed))
     pair = dataset.pairs("train")[0]
@@ -58,14 +72,42 @@ def explain_augmentation(
     preset = augment or TrainConfig().augmentation.augment or "strong"
     if preset not in AUGMENTATIONS:
         raise unknown_choice_error("augmentation", preset, AUGMENTATIONS)
-    draw_sample = Augmentation(crop or (height, width), **AUGMENTATIONS[preset])
     samples = [("original", rgb, labels)]
+    if each:
+        samples += augment_by_each(rgb, labels, crop or (height, width), preset, seed)
+        draw_augmentation(samples, Path(out), dataset.classes)
+        return
+    draw_sample = Augmentation(crop or (height, width), **AUGMENTATIONS[preset])
     for epoch in range(1, EPOCHS_SHOWN + 1):
         # as the training seeds it: what is drawn is what a run sees
         generator = seeded_generator(seed, epoch, 0)
         image, target = _augment(draw_sample, rgb, labels, generator)
         samples.append((f"epoch {epoch}", image, target))
     draw_augmentation(samples, Path(out), dataset.classes)
+
+
+def augment_by_each(
+    rgb: Array, labels: Array, crop: tuple[int, int], preset: str, seed: int
+) -> Iterator[tuple[str, Array, Array]]:
+    """A crop, and each change of a preset alone, of the whole image, at a strength that shows."""
+    whole = (labels.shape[0], labels.shape[1])
+    generator = seeded_generator(seed, 0, 0)
+    still = AUGMENTATIONS["none"]
+    plain = Augmentation(crop, **still)
+    yield ("crop", *_augment(plain, rgb, labels, generator))
+    chosen = {"mirror": True, **AUGMENTATIONS[preset]}
+    for field, title in _CHANGES.items():
+        value = chosen.get(field)
+        if not value or value == still.get(field):
+            continue
+        # of all samples, where a training does it to a share
+        change = Augmentation(whole, **{**still, field: 1.0 if field == "corruptions" else value})
+        image, target = _augment(change, rgb, labels, generator)
+        for _ in range(_DRAWS):
+            if not np.array_equal(image, rgb):  # half of the samples are not mirrored
+                break
+            image, target = _augment(change, rgb, labels, generator)
+        yield title, image, target
 
 
 def _augment(

@@ -1,23 +1,20 @@
 """Tables of numbers as drawings: what the lessons on operators are made of."""
 
-from typing import Any
-
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from numpy.typing import NDArray
 from torch import Tensor
 
 from pixelwise.errors import ConfigError
+from pixelwise.reports.figure_style import INK, ORANGE, TINT, set_title
 
 # Longest side of input and kernel in the step by step drawing: nobody could read a larger one.
 MAX_SIDE = 6
 
-ACCENT = "#c2410c"
 _CELL_BORDER = "#c9ced6"
-# Columns times letters times points that fit into a table side by side.
-_LETTERS = 250
+_LARGEST_LETTERS = 14
 
 
 def check_side(name: str, tensor: Tensor) -> None:
@@ -30,26 +27,17 @@ def check_side(name: str, tensor: Tensor) -> None:
         )
 
 
-def make_grid(rows: int, columns: int, cell: tuple[float, float]) -> tuple[Figure, NDArray[Any]]:
-    """A figure with empty axes (rows, columns), each as wide and high as `cell`, in inches."""
-    width, height = cell
-    figure = Figure(
-        figsize=(width * columns, height * rows),
-        dpi=110,
-        layout="constrained",
-    )
-    # not squeezed, so that one row is a grid as well
-    grid = figure.subplots(rows, columns, squeeze=False)
-    for axes in grid.flat:
-        axes.set_axis_off()
-    return figure, grid
+def step_columns(count: int) -> int:
+    """Panels in a row of a drawing of `count` steps: 4, which make one row of a 2 x 2 input, or 3
+    larger ones.
+    """
+    return 4 if count == 4 else 3
 
 
 def frame_cells(
     axes: Axes,
     size: tuple[int, int],
     corner: tuple[int, int],
-    colour: str = ACCENT,
 ) -> None:
     """Frame `size` (height, width) cells from the cell `corner` (x, y) on."""
     height, width = size
@@ -60,7 +48,7 @@ def frame_cells(
         width,
         height,
         fill=False,
-        edgecolor=colour,
+        edgecolor=ORANGE,
         linewidth=2.5,
         zorder=5,  # above the lines between cells
         clip_on=False,
@@ -71,20 +59,11 @@ def frame_cells(
 def draw_numbers(axes: Axes, values: Tensor, title: str) -> None:
     """A table of the values (H, W), tinted where they are not zero."""
     height, width = values.shape
-    side = max(height, width)
-    longest = max(len(f"{value:g}") for value in values.flatten().tolist())
-    font_size = 15 if side < 6 else 10 if side < 12 else 7
-    font_size = min(font_size, _LETTERS // (width * longest))
-    axes.set_axis_on()
     numbers = values.numpy()
-    # a third of the colour map's range, so that the numbers stay readable
-    axes.imshow(
-        numbers != 0,
-        cmap="Oranges",
-        vmin=0,
-        vmax=3,
-        interpolation="nearest",
-    )
+    axes.set_axis_on()
+    colours = ListedColormap(["white", TINT])
+    axes.imshow(numbers != 0, cmap=colours, vmin=0, vmax=1, interpolation="nearest")
+    font_size = _fit_letters(axes, values)
     for (y, x), value in np.ndenumerate(numbers):
         axes.text(
             x,
@@ -93,9 +72,24 @@ def draw_numbers(axes: Axes, values: Tensor, title: str) -> None:
             ha="center",
             va="center",
             fontsize=font_size,
+            color=INK,
         )
     axes.set_xticks(np.arange(-0.5, width), [])
     axes.set_yticks(np.arange(-0.5, height), [])
     axes.tick_params(length=0)
     axes.grid(color=_CELL_BORDER)
-    axes.set_title(title, fontsize=12)
+    set_title(axes, title)
+
+
+def _fit_letters(axes: Axes, values: Tensor) -> float:
+    """Points of letters with which the longest of the values (H, W) fits into its cell."""
+    spec = axes.get_subplotspec()
+    assert spec is not None
+    grid = spec.get_gridspec()
+    figure = axes.figure
+    assert isinstance(figure, Figure)
+    panel = 72 * figure.get_figwidth() / grid.ncols * len(spec.colspan)  # points
+    cell = 0.9 * panel / max(values.shape)
+    longest = max(len(f"{value:g}") for value in values.flatten().tolist())
+    # a digit is about 0.64 of the letters' height wide
+    return float(min(_LARGEST_LETTERS, 0.6 * cell, 0.9 * cell / (0.64 * longest)))

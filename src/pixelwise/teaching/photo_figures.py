@@ -8,7 +8,6 @@ import numpy as np
 import timm
 import torch
 import torch.nn.functional as F
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.cluster.vq import kmeans2
@@ -22,14 +21,15 @@ from pixelwise.inference.objects import object_classes
 from pixelwise.io.images import Array, read_rgb
 from pixelwise.models.pretrained import read_packaged
 from pixelwise.palette import CLASS_COLOURS
+from pixelwise.reports.figure_style import COLOUR_MAP, make_grid, save_png, set_title
 from pixelwise.reports.overlays import class_shares, paint
-from pixelwise.reports.plots import save_png, set_letters
 
 _CLASSIFIER = "tf_efficientnet_lite0"
 # Longest side of a photo in these drawings, in pixels.
 _SIDE = 480
 # How much closer two pixels of one colour are for being neighbours, in the clustering.
 _PLACE_WEIGHT = 1.0
+_COLUMNS = 2
 # Blur before the clustering, as a share of the longer side: fur would be a thousand regions.
 _BLUR = 0.012
 
@@ -158,18 +158,9 @@ def load_classifier() -> nn.Module:
 
 def _save_panels(panels: Mapping[str, Array | NDArray[np.float32]], path: Path) -> None:
     height, width = next(iter(panels.values())).shape[:2]
-    columns = 2
-    rows = -(-len(panels) // columns)  # rounded up
-    inches = 4.6
-    figure = Figure(
-        figsize=(inches * columns, (inches * height / width + 0.35) * rows),
-        dpi=100,
-        layout="constrained",
-    )
-    grid = figure.subplots(rows, columns, squeeze=False)
-    for axes in grid.flat:
-        axes.set_axis_off()
+    rows = -(-len(panels) // _COLUMNS)  # rounded up
+    figure, grid = make_grid(rows, _COLUMNS, ratio=height / width)
     for axes, (title, picture) in zip(grid.flat, panels.items(), strict=False):
-        axes.imshow(picture, cmap="inferno", vmin=0, vmax=255 if picture.ndim == 3 else 1)
-        set_letters(axes.set_title(title, fontsize=10))
+        axes.imshow(picture, cmap=COLOUR_MAP, vmin=0, vmax=255 if picture.ndim == 3 else 1)
+        set_title(axes, title)
     save_png(figure, path)

@@ -5,27 +5,25 @@ do: every weight is made positive and each maximum an average, and the pixels ar
 gradient to one feature is not zero.
 """
 
+import itertools
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from torch import Tensor, nn
 
 from pixelwise.errors import ConfigError
 from pixelwise.io.images import Array
 from pixelwise.models.encoder import Encoder, check_encoder_name
-from pixelwise.reports.plots import save_png
+from pixelwise.reports.figure_style import SERIES, make_grid, save_png, set_title
 
 # One axis is measured, the other is as short as a network of stride 32 takes.
 _LENGTH = 1024
 _HEIGHT = 64
 
-# Colour-blind-safe (Okabe and Ito 2008), from fine to coarse.
-_COLOURS = ("#0072b2", "#56b4e9", "#009e73", "#e69f00", "#d55e00", "#cc79a7")
+_COLUMNS = 2
 
 
 @dataclass(frozen=True)
@@ -106,26 +104,18 @@ def draw_shapes(encoder: str, path: Path, *, size: tuple[int, int] = (320, 480))
     if min(size) < 32:
         raise ConfigError(f"size {size[0]} x {size[1]}: give at least 32 x 32 pixels")
     stages = measure_stages(encoder, size)
-    columns = min(len(stages), 3)
-    rows = -(-len(stages) // columns)  # rounded up
+    rows = -(-len(stages) // _COLUMNS)  # rounded up
     height, width = size
-    inches = 3.6
-    figure = Figure(
-        figsize=(inches * columns, (inches * height / width + 0.6) * rows),
-        dpi=110,
-        layout="constrained",
-    )
-    grid = figure.subplots(rows, columns, squeeze=False)
-    for axes in grid.flat:
-        axes.set_axis_off()
-    for axes, stage, colour in zip(grid.flat, stages, _cycle(len(stages)), strict=False):
+    figure, grid = make_grid(rows, _COLUMNS, ratio=height / width, lines=2)
+    colours = itertools.cycle(SERIES)
+    for axes, stage, colour in zip(grid.flat, stages, colours, strict=False):
         picture = _draw_cells(size, stage.stride)
         axes.imshow(picture, cmap="Greys", vmin=0, vmax=4, interpolation="nearest")
         side = stage.field or 2 * max(size)
         corner = (width / 2 - side / 2, height / 2 - side / 2)
         frame = Rectangle(corner, side, side, color=colour, alpha=0.35, linewidth=2)
         axes.add_patch(frame)
-        axes.set_title(describe_stage(stage), fontsize=9)
+        set_title(axes, describe_stage(stage))
     save_png(figure, path)
     return stages
 
@@ -135,10 +125,6 @@ def describe_stage(stage: Stage) -> str:
     height, width = stage.size
     sees = f"{stage.field} x {stage.field} pixels" if stage.field else "everything"
     return f"stride {stage.stride}: {stage.channels} x {height} x {width}, each sees\n{sees}"
-
-
-def _cycle(count: int) -> Sequence[str]:
-    return [_COLOURS[index % len(_COLOURS)] for index in range(count)]
 
 
 def _draw_cells(size: tuple[int, int], stride: int) -> Array:

@@ -153,7 +153,7 @@ class OptimOptions:
     a training has few steps.
     """
 
-    decay: Literal["polynomial", "cosine", "constant"] = option("polynomial")
+    decay: Literal["polynomial", "cosine", "steps", "constant"] = option("polynomial")
     """How the learning rate falls after the warm-up."""
 
     accumulate: int | None = option(None, valid=_COUNT)

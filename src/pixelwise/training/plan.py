@@ -107,7 +107,9 @@ class TrainingPlan:
         """The plan in two lines, for the terminal."""
         million = sum(weight.numel() for weight in self.model.parameters()) / 1e6
         optim = self.config.optim
-        length = f"{optim.minutes:g} minutes" if optim.epochs is None else f"{optim.epochs} epochs"
+        amount = optim.minutes if optim.epochs is None else optim.epochs
+        unit = "minute" if optim.epochs is None else "epoch"
+        length = f"{amount:g} {unit}" + ("" if amount == 1 else "s")
         model = self.model_config
         return (
             f"network: {model.decoder} on {model.encoder}, {million:.1f} million weights, for "

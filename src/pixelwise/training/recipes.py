@@ -40,7 +40,25 @@ D2L: dict[str, Any] = {
     "void_as_background": True,
 }
 
-RECIPES: dict[str, dict[str, Any]] = {"default": {}, "d2l": D2L}
+# The course sheets' for U-Net and LinkNet on portraits: from scratch, Adam at 0.001, which falls to
+# a tenth after 7 and after 14 of 20 epochs. Images keep their shape, which the sheets' do not.
+PORTRAITS: dict[str, Any] = {
+    **D2L,
+    "decoder": "unet",
+    "encoder": "unet",
+    "weights": "none",
+    "epochs": 20,
+    "crop": (256, 256),
+    "batch": 8,
+    "optimizer": "adamw",
+    "learning_rate": 1e-3,
+    "weight_decay": 0.0,
+    "decay": "steps",
+    "drop_small": False,
+    "void_as_background": False,
+}
+
+RECIPES: dict[str, dict[str, Any]] = {"default": {}, "d2l": D2L, "portraits": PORTRAITS}
 
 
 def make_config(recipe: str, **options: Any) -> TrainConfig:

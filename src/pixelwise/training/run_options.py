@@ -6,7 +6,7 @@ from typing import Literal
 from pixelwise.config_fields import Range, check_fields, option
 from pixelwise.hardware import check_device
 
-Recipe = Literal["default", "d2l"]
+Recipe = Literal["default", "d2l", "portraits"]
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,9 @@ class RunOptions:
     """The run: its recipe and seed, and the machine it runs on."""
 
     recipe: Recipe = option("default", own=True, suggest=True)
-    """Set of defaults: default, or d2l, as "Dive into Deep Learning" trains, with its figures."""
+    """Set of defaults: default; d2l, as "Dive into Deep Learning" trains, with its figures;
+    portraits, as a course trains U-Net on alpha mattes.
+    """
 
     seed: int = option(0, own=True, valid=Range(0, 2**63 - 1, text="0 or more, below 2^63"))
     """Random seed for the split, the order of samples, augmentation and new weights."""

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 
 POWER = 0.9
 
+# Share of a training after which the decay by steps divides the rate by ten: two steps in all.
+STEP = 0.35
+
 # Of a round of counted minutes, validation takes at most about so much.
 VALIDATION_SHARE = 0.15
 
@@ -15,11 +18,14 @@ def rate_factor(progress: float, *, warmup: float, decay: str = "polynomial") ->
     decay from 1 to 0.
 
     decay: `polynomial`, 1 - progress to the power of 0.9 (Chen et al. 2018, section 4.1), `cosine`,
-    half a period of it (Loshchilov, Hutter 2017, section 3), or `constant`, none.
+    half a period of it (Loshchilov, Hutter 2017, section 3), `steps`, a tenth after each STEP, or
+    `constant`, none.
     """
     rising = min(1.0, (progress + 1e-3) / (warmup + 1e-3))
     if decay == "constant":
         return rising
+    if decay == "steps":
+        return float(rising * 0.1 ** int(progress / STEP))
     left = min(1.0, max(0.0, 1.0 - progress))
     falling = left**POWER if decay == "polynomial" else (1 - math.cos(math.pi * left)) / 2
     return float(rising * falling)
