@@ -171,17 +171,15 @@ def _features(
         yield properties, place_rings(rings, place)
 
 
-def raster_outlines(dataset: Any, mask: Any = None) -> Iterator[tuple[int, list[Floats]]]:
+def raster_outlines(dataset: Any) -> Iterator[tuple[int, list[Floats]]]:
     """Each region of an open raster of one band whose pixels touch by their sides: its value, and
-    its rings (n, 2) of (column, row), the outer one first. mask: another open raster of uint8,
-    where that is 0 no region is looked for.
+    its rings (n, 2) of (column, row), the outer one first.
     """
     features = require_package("rasterio.features")
     to_pixels = ~dataset.transform
     # GDAL itself applies the transform of a band
     band = require_package("rasterio").band
-    where = None if mask is None else band(mask, 1)
-    for outline, value in features.shapes(band(dataset, 1), mask=where):
+    for outline, value in features.shapes(band(dataset, 1)):
         yield int(value), [_to_pixels(ring, to_pixels) for ring in outline["coordinates"]]
 
 
