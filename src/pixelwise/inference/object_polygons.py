@@ -1,5 +1,6 @@
 """Outlines of objects as GeoJSON, one feature an object."""
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from itertools import islice
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from pixelwise.inference.antimeridian import may_cross
 from pixelwise.inference.georeference import Georeference, read_georeference
 from pixelwise.inference.regions import DIGITS, place_rings, write_features
-from pixelwise.inference.trace_outlines import Outline, OutlineTracer, Part
+from pixelwise.inference.trace_outlines import Floats, Outline, OutlineTracer, Part
 from pixelwise.io.gdal import open_dataset
 
 # Objects whose corners are placed in one call.
@@ -37,7 +38,7 @@ def write_object_polygons(
         dataset = stack.enter_context(open_dataset(object_map))
         place = read_georeference(dataset)
         features = (
-            (properties(number), geometry)
+            (properties(number), geometry)  # as text
             for batch in _batched(_trace(dataset, bottoms), _AT_ONCE)
             for number, geometry in _place_batch(batch, place)
         )
@@ -52,24 +53,63 @@ def _trace(dataset: Any, bottoms: NDArray[np.int64]) -> Iterator[Outline]:
     yield from tracer.finish()
 
 
-def _place_batch(
-    batch: Sequence[Outline], place: Georeference
-) -> Iterator[tuple[int, dict[str, Any]]]:
+def _place_batch(batch: Sequence[Outline], place: Georeference) -> Iterator[tuple[int, str]]:
     """Number and GeoJSON geometry of some objects, whose corners are all placed at once."""
     if not place.on_earth:
-        yield from ((number, _place_parts(parts, place)) for number, parts in batch)
+        yield from _place_each(batch, place)
         return
     rings = [ring for _, parts in batch for part in parts for ring in part]
     degrees = np.stack(place.to_degrees(*np.concatenate(rings).T), axis=1)
     if not np.isfinite(degrees).all() or may_cross([degrees]):
-        yield from ((number, _place_parts(parts, place)) for number, parts in batch)
+        yield from _place_each(batch, place)
         return
-    corners = iter(degrees.round(DIGITS).tolist())
+    texts = _split_text(format_corners(degrees), [len(ring) for ring in rings])
     for number, parts in batch:
-        polygons = [[list(islice(corners, len(ring))) for ring in part] for part in parts]
-        is_single = len(polygons) == 1
-        kind = "Polygon" if is_single else "MultiPolygon"
-        yield number, {"type": kind, "coordinates": polygons[0] if is_single else polygons}
+        polygons = [", ".join(f"[{next(texts)}]" for _ in part) for part in parts]
+        if len(polygons) == 1:
+            yield number, f'{{"type": "Polygon", "coordinates": [{polygons[0]}]}}'
+        else:
+            coordinates = ", ".join(f"[{rings}]" for rings in polygons)
+            yield number, f'{{"type": "MultiPolygon", "coordinates": [{coordinates}]}}'
+
+
+def _place_each(batch: Sequence[Outline], place: Georeference) -> Iterator[tuple[int, str]]:
+    for number, parts in batch:
+        yield number, json.dumps(_place_parts(parts, place))
+
+
+def format_corners(degrees: Floats) -> NDArray[np.uint8]:
+    """(n, w) the letters of "[longitude, latitude]," of each row of degrees (n, 2), with DIGITS
+    decimals and spaces before short numbers. As json.dumps, but ten times as fast.
+    """
+    units = np.rint(np.abs(degrees) * 10**DIGITS).astype(np.int64)
+    whole, decimals = np.divmod(units, 10**DIGITS)
+    width = 4 + 1 + DIGITS  # sign, three digits, point
+    text = np.full((len(degrees), 2, width), ord(" "), np.uint8)
+    for column in range(width - 1, 4, -1):
+        decimals, digit = np.divmod(decimals, 10)
+        text[..., column] = digit + ord("0")
+    text[..., 4] = ord(".")
+    for column, least in ((3, 0), (2, 10), (1, 100)):
+        digit = whole // max(1, least) % 10 + ord("0")
+        text[..., column] = np.where(whole >= least, digit, ord(" "))
+    row, axis = np.nonzero(degrees < 0)
+    is_longer = (whole[row, axis] >= 10).astype(np.int64) + (whole[row, axis] >= 100)
+    text[row, axis, 2 - is_longer] = ord("-")
+    frame = np.frombuffer(b"[,],", np.uint8)
+    columns = [text[:, 0], text[:, 1]]
+    marks = [np.broadcast_to(mark, (len(text), 1)) for mark in frame]
+    return np.concatenate([marks[0], columns[0], marks[1], columns[1], *marks[2:]], axis=1)
+
+
+def _split_text(letters: NDArray[np.uint8], counts: Sequence[int]) -> Iterator[str]:
+    """The rows of each ring as one text, without the last comma."""
+    text = letters.tobytes().decode("ascii")
+    begin = 0
+    for count in counts:
+        end = begin + count * letters.shape[1]
+        yield text[begin : end - 1]
+        begin = end
 
 
 def _place_parts(parts: list[Part], place: Georeference) -> dict[str, Any]:
