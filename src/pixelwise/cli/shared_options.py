@@ -26,6 +26,7 @@ READ_AS_TRAINED = OptionSource(
         "seed",
         "group",
         "matte_threshold",
+        "matte",
         "skip_unpaired",
         "skip_broken",
         "merge",

@@ -72,10 +72,11 @@ Resume = Annotated[
     OptionSource(DataOptions, ("format", "mask_folder", "matte_threshold", "group"), panel=DATA),
     OptionSource(
         DataOptions,
-        ("skip_unpaired", "instances", "multilabel", "merge", "drop", "tree", "object_gap"),
+        ("skip_unpaired", "instances", "multilabel", "matte"),
         unset=True,
         panel=DATA,
     ),
+    OptionSource(DataOptions, ("merge", "drop", "tree", "object_gap"), unset=True, panel=DATA),
 )
 def train(
     data: Data,

@@ -27,7 +27,7 @@ from pixelwise.metrics.confusion import json_number
 from pixelwise.models.checkpoint import FOLDS_FILE
 from pixelwise.notebook_progress import default_progress
 from pixelwise.progress import Progress
-from pixelwise.training.check_options import check_model_options, check_multilabel_options
+from pixelwise.training.check_options import check_model_options, check_target_options
 from pixelwise.training.config import TrainConfig
 from pixelwise.training.fold_record import (
     FoldPlan,
@@ -133,7 +133,7 @@ def cross_validate(
 
 def _check_options(config: TrainConfig, reading: DataOptions) -> None:
     check_model_options(config)
-    check_multilabel_options(config, reading)
+    check_target_options(config, reading)
     if config.run.devices > 1 or int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise ConfigError(
             "--folds trains one model after another in one process: leave out devices and torchrun"
