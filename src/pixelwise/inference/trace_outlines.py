@@ -88,7 +88,7 @@ def _trace(edges: Ints) -> Iterator[Outline]:
     # the object lies to the right: above it edges go to the right, below it to the left
     start = np.where(is_below, left, right)
     end = np.where(is_below, right, left)
-    areas = np.bincount(ring_of, row * (start - end))
+    areas = np.bincount(ring_of, row * (start - end)).astype(np.float64)
     columns = np.stack([start, end], axis=1)[order].ravel()
     corners = np.stack([columns, np.repeat(row[order], 2)], axis=1).astype(np.float64)
     bounds = np.cumsum(2 * np.bincount(ring_of))

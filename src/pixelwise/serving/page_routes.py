@@ -273,7 +273,8 @@ def describe_layers(result: LayerResult, model: Predictor, name: str) -> dict[st
 def _view_step(result: Result | LayerResult) -> int:
     """Every so manieth row and column is shown."""
     height, width = result.rgb.shape[:2]
-    return max(1, math.ceil((height * width / MAX_VIEW_PIXELS) ** 0.5))
+    step: int = max(1, math.ceil((height * width / MAX_VIEW_PIXELS) ** 0.5))
+    return step
 
 
 def _describe_view(result: Result | LayerResult, step: int) -> dict[str, object]:
