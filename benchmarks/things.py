@@ -1,49 +1,30 @@
-"""Objects: how well they are told apart and counted, at which cost, and how soft cut-outs are.
+"""How well objects are told apart and counted.
 
 python benchmarks/things.py drawn
-python benchmarks/things.py large --side 20000
 python benchmarks/things.py learned --work WORK
-python benchmarks/things.py portraits RUN PORTRAITS
-python benchmarks/things.py layers
 
 `drawn`: discs and rods, and blobs that scikit-image draws (`data.binary_blobs`), thrown so that many
 touch, with exact truth; masks are exact, or rough as a network's. Beside plain connected regions
-and scikit-image's own recipe (its gallery's watershed). `large`: a mask with 250 objects a
-megapixel, counted in a process of its own, beside the prediction of as large a raster with the
-bundled model where --predict is given. `learned`: photos are drawn of discs and rods, in which
-nothing but their brightness tells touching ones apart; a network is trained with and without
---object-gap. `portraits`: error of alpha with soft and with hard edges, by a model of two classes.
-`layers`: discs and squares that lie over each other and shine through, learned with all classes of
-a pixel (`--multilabel`) and with one; IoU of each class against its whole layer. Tables go to the
-terminal.
+and scikit-image's own recipe (its gallery's watershed). `learned`: photos are drawn of discs and
+rods, in which nothing but their brightness tells touching ones apart; a network is trained with and
+without --object-gap. Tables go to the terminal. What counting costs: count_large.py; cut-outs:
+cutouts.py; classes that overlap: overlapping.py.
 """
 
 import argparse
-import resource
-import subprocess
-import sys
-import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image
 from scipy import ndimage
 from skimage import data, feature, measure, segmentation
 
 import pixelwise
-from pixelwise.datasets.open_dataset import open_dataset
-from pixelwise.inference.cutouts import soft_alpha
-from pixelwise.inference.layer_predictor import LayerPredictor
 from pixelwise.inference.object_sums import label_strip
-from pixelwise.inference.objects import ObjectRules, write_objects
 from pixelwise.inference.split_objects import split_touching
 from pixelwise.metrics.count_interval import CountInterval
-from pixelwise.metrics.layer_counts import LayerCounts
 from pixelwise.metrics.object_matching import ObjectScores, number_objects
-from pixelwise.progress import Progress
 
 SIDE = 256
 CLASSES = np.arange(256) == 1
@@ -239,187 +220,6 @@ def run_learned(options: argparse.Namespace) -> None:
             )
 
 
-def write_large(path: Path, side: int) -> None:
-    """A raster of discs, 250 a megapixel, of which some touch."""
-    import rasterio
-
-    rng = np.random.default_rng(0)
-    per_side = int(side / 1000 * np.sqrt(250))
-    cell = side // per_side
-    y, x = np.mgrid[-24:25, -24:25]
-    labels = np.zeros((side, side), np.uint8)
-    for row in range(per_side):
-        for column in range(per_side):
-            corner = np.array([row, column]) * cell + cell // 2 + rng.integers(-14, 15, 2)
-            top, left = np.clip(corner - 24, 0, side - 49)
-            labels[top : top + 49, left : left + 49][np.hypot(y, x) <= rng.integers(8, 22)] = 1
-    profile = {"driver": "GTiff", "height": side, "width": side, "count": 1, "dtype": "uint8"}
-    tiles = {"tiled": True, "blockxsize": 512, "blockysize": 512, "compress": "deflate"}
-    place = {"crs": "EPSG:32632", "transform": rasterio.transform.from_origin(5e5, 5.5e6, 0.1, 0.1)}
-    with rasterio.open(path, "w", **profile, **tiles, **place) as target:
-        target.write(labels, 1)
-
-
-def run_large(args: argparse.Namespace) -> None:
-    """Each way to count in a process of its own, and prediction alone."""
-    with tempfile.TemporaryDirectory() as folder:
-        mask = Path(folder) / "mask.tif"
-        write_large(mask, args.side)
-        print(f"| {args.side} x {args.side} | objects | processor s | seconds | peak MiB |")
-        print("|---|---|---|---|---|")
-        for way in ("no outlines", "outlines", "split")[: args.ways]:
-            subprocess.run([sys.executable, __file__, "count", str(mask), way], check=True)
-        if args.predict:
-            photo = Path(folder) / "photo.tif"
-            write_photo(photo, mask)
-            subprocess.run([sys.executable, __file__, "label", str(photo), "-"], check=True)
-
-
-def write_photo(path: Path, mask: Path) -> None:
-    """A raster of the mask's size and place, with noise."""
-    import rasterio
-
-    rng = np.random.default_rng(0)
-    with rasterio.open(mask) as source:
-        profile = {**source.profile, "count": 3}
-        with rasterio.open(path, "w", **profile) as target:
-            for top in range(0, source.height, 512):
-                window = ((top, min(top + 512, source.height)), (0, source.width))
-                labels = source.read(1, window=window)
-                noise = rng.integers(0, 60, (3, *labels.shape), dtype=np.uint8)
-                target.write(noise + 120 * labels, window=window)
-
-
-def count_one(args: argparse.Namespace) -> None:
-    """A row of `large`."""
-    mask = Path(args.path)
-    if args.way == "no outlines":
-        import pixelwise.inference.objects as module
-
-        module.write_object_polygons = lambda *_: None
-    begin = time.time()
-    used = time.process_time()
-    rules = ObjectRules(split=args.way == "split")
-    line = write_objects(mask.parent, [mask], ("background", "cell"), rules)
-    report(f"counting, {args.way}", line.removeprefix("cell "), begin, used)
-
-
-def label_one(args: argparse.Namespace) -> None:
-    """The row of prediction alone."""
-    begin = time.time()
-    used = time.process_time()
-    pixelwise.predict("animals", args.path, Path(args.path).parent / "out")
-    report("prediction alone, bundled model", "", begin, used)
-
-
-def report(what: str, objects: str, begin: float, used: float) -> None:
-    """A row."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    seconds = time.time() - begin
-    print(f"| {what} | {objects} | {time.process_time() - used:.1f} | {seconds:.1f} | {peak:.0f} |")
-
-
-def run_portraits(args: argparse.Namespace) -> None:
-    """Mean absolute error of alpha, in all pixels and near the edge of the true matte."""
-    model = pixelwise.load(args.run)
-    stays = np.arange(256) == 1
-    errors: dict[str, list[tuple[float, float]]] = {"hard edges": [], "soft edges": []}
-    seconds = dict.fromkeys(errors, 0.0)
-    mattes = sorted((Path(args.images) / "testing").glob("*_matte.png"))
-    for matte in mattes:
-        truth = np.asarray(Image.open(matte).convert("L")) / 255
-        edge = ndimage.maximum_filter((truth > 0.02) & (truth < 0.98), 9)
-        photo = matte.with_name(matte.name.replace("_matte.png", ".jpg"))
-        for kind, own in errors.items():
-            begin = time.process_time()
-            is_soft = kind == "soft edges"
-            result = model.predict(photo, scores="probabilities" if is_soft else None)
-            alpha = soft_alpha(result, stays) if is_soft else stays[result.labels]
-            seconds[kind] += time.process_time() - begin
-            off = np.abs(alpha - truth)
-            own.append((off.mean(), off[edge].mean()))
-    print("| edge | error of alpha | near the edge | processor s a photo |")
-    print("|---|---|---|---|")
-    for kind, own in errors.items():
-        everywhere, near = np.mean(own, axis=0)
-        print(f"| {kind} | {everywhere:.4f} | {near:.4f} | {seconds[kind] / len(mattes):.2f} |")
-
-
-def draw_layers(rng: np.random.Generator) -> tuple[Patch, np.ndarray]:
-    """RGB (H, W, 3) of discs that add red and squares that add blue to a noisy ground, and their
-    layers (2, H, W): about half of what is drawn lies under the other class.
-    """
-    side = 128
-    y, x = np.mgrid[:side, :side]
-    layers = np.zeros((2, side, side), bool)
-    for _ in range(3):
-        row, column = rng.uniform(10, side - 10, 2)
-        radius = rng.uniform(14, 30)
-        layers[0] |= np.hypot(y - row, x - column) < radius
-        row += rng.uniform(-radius, radius)
-        column += rng.uniform(-radius, radius)
-        layers[1] |= np.maximum(abs(y - row), abs(x - column)) < rng.uniform(12, 26)
-    rgb = np.full((side, side, 3), 90.0) + rng.uniform(-20, 20, 3)
-    rgb[layers[0]] += (80, 0, -20)
-    rgb[layers[1]] += (-20, 20, 90)
-    rgb += rng.normal(0, 8, rgb.shape)
-    return rgb.clip(0, 255).astype(np.uint8), layers
-
-
-def write_layers(root: Path) -> None:
-    """A data set with a mask a class."""
-    for split, count, seed in (("train", 60, 1), ("val", 12, 2), ("test", 40, 3)):
-        rng = np.random.default_rng(seed)
-        for number in range(count):
-            rgb, layers = draw_layers(rng)
-            files = {f"images/{split}/{number:03}.png": rgb}
-            for name, layer in zip(("disc", "square"), layers, strict=True):
-                files[f"masks/{split}/{number:03}_{name}.png"] = layer * np.uint8(255)
-            for name, pixels in files.items():
-                path = root / name
-                path.parent.mkdir(parents=True, exist_ok=True)
-                Image.fromarray(pixels).save(path)
-
-
-def run_layers(args: argparse.Namespace) -> None:
-    """IoU of each class against its layer, of a model of layers and one of a class a pixel."""
-    with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder) / "data"
-        write_layers(root)
-        reading = pixelwise.DataOptions(multilabel=True)
-        dataset = open_dataset(root, reading, layers=True)
-        # colours tell all: a network of a few seconds a hundred steps will do
-        options = {"encoder": "test_resnet", "decoder": "unet", "weights": "none"}
-        options |= {"epochs": args.epochs, "crop": (128, 128), "predict_scale": 1.0}
-        print("| trained with | disc IoU | square IoU | mean IoU | threshold | processor s |")
-        print("|---|---|---|---|---|---|")
-        for multilabel in (True, False):
-            begin = time.process_time()
-            run = Path(folder) / f"run-{multilabel}"
-            pixelwise.train(root, run, multilabel=multilabel, progress=Progress(), **options)
-            seconds = time.process_time() - begin
-            model = pixelwise.load(run, layers=True)
-            counts = LayerCounts(2)
-            for pair in dataset.pairs("test"):
-                if isinstance(model, LayerPredictor):
-                    layers = model.predict_layers(pair.image).layers
-                else:  # 0 is the background
-                    layers = np.stack([model.predict(pair.image).labels == n for n in (1, 2)])
-                truth = dataset.read_labels(pair.mask)
-                counts.update(torch.from_numpy(truth), torch.from_numpy(layers))
-            scores = counts.scores()
-            way = "`--multilabel`" if multilabel else "one class a pixel"
-            thresholds = getattr(model, "thresholds", ())
-            print(
-                f"| {way} | {scores.iou[0]:.3f} | {scores.iou[1]:.3f} | {scores.mean_iou:.3f} | "
-                f"{', '.join(f'{value:.2f}' for value in thresholds)} | {seconds:.0f} |"
-            )
-        truths = [dataset.read_labels(pair.mask) == 1 for pair in dataset.pairs("test")]
-        twice = sum(int(truth.all(0).sum()) for truth in truths)
-        drawn = sum(int(truth.any(0).sum()) for truth in truths)
-        print(f"of the pixels drawn on, {twice / drawn:.0%} are of both classes")
-
-
 def main() -> None:
     """Run one of the parts."""
     parser = argparse.ArgumentParser(
@@ -427,27 +227,10 @@ def main() -> None:
     )
     parts = parser.add_subparsers(required=True)
     parts.add_parser("drawn").set_defaults(run_part=run_drawn)
-    large = parts.add_parser("large")
-    large.add_argument("--side", type=int, default=20000)
-    large.add_argument("--predict", action="store_true")
-    large.add_argument("--ways", type=int, default=3, help="so many of the three ways to count")
-    large.set_defaults(run_part=run_large)
-    for name, part in (("count", count_one), ("label", label_one)):
-        own = parts.add_parser(name)  # what `large` calls
-        own.add_argument("path")
-        own.add_argument("way")
-        own.set_defaults(run_part=part)
     learned = parts.add_parser("learned")
     learned.add_argument("--work", type=Path, required=True)
     learned.add_argument("--epochs", type=int, default=30)
     learned.set_defaults(run_part=run_learned)
-    portraits = parts.add_parser("portraits")
-    portraits.add_argument("run")
-    portraits.add_argument("images")
-    portraits.set_defaults(run_part=run_portraits)
-    layers = parts.add_parser("layers")
-    layers.add_argument("--epochs", type=int, default=12)
-    layers.set_defaults(run_part=run_layers)
     args = parser.parse_args()
     args.run_part(args)
 

@@ -1,5 +1,6 @@
 """Faults of files, folders and lists of classes."""
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -133,6 +134,16 @@ def split_unpaired(p: SampleSet, mild: bool) -> Planted:
     return []
 
 
+def tree_malformed(p: SampleSet, mild: bool) -> Planted:
+    """A tree with a circle, or (mild) with a name that no class has."""
+    rows = [{"id": label, "name": name} for label, name in enumerate(p.names)]
+    tree = {"some": [p.names[1], "nobody"]} if mild else {"one": ["other"], "other": ["one"]}
+    path = p.root / "classes.json"
+    path.write_text(json.dumps({"classes": rows, "tree": tree}))
+    (p.root / "classes.txt").unlink(missing_ok=True)
+    return [path]
+
+
 def classes_malformed(p: SampleSet, mild: bool) -> Planted:
     path = p.root / "classes.json"
     text = (
@@ -210,6 +221,7 @@ FAULTS = (
     Fault(split_twice, ("split-twice",)),
     Fault(split_unmasked, ("split-without-masks",)),
     Fault(split_unpaired, ("split-empty",)),
+    Fault(tree_malformed, ("tree-malformed",)),
     Fault(classes_malformed, ("classes-malformed",)),
     Fault(classes_contradict, ("classes-contradict",)),
     Fault(classes_without_colours, ("classes-misfit",)),

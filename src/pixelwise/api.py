@@ -145,6 +145,7 @@ def serve(
         precision=precision,
         tile=tile,
         runtime=runtime,
+        layers=True,
         progress=progress,
     )
     names = [models] if isinstance(models, str | Path) else models

@@ -10,9 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pixelwise.checks.check_dataset import check
 from pixelwise.checks.examine import examine
 from pixelwise.checks.repair import repair
 from pixelwise.datasets.conversion import convert
+from pixelwise.datasets.types import DataOptions
+from pixelwise.errors import ConfigError
 from pixelwise.progress import Progress
 
 
@@ -104,3 +107,17 @@ def test_an_examination_puts_warning_filters_back(sample_set: faults.SampleSet) 
     before = list(warnings.filters)
     examine(sample_set.root)
     assert warnings.filters == before
+
+
+def test_shares_are_those_of_merged_classes(sample_set: faults.SampleSet, tmp_path: Path) -> None:
+    names = sample_set.names
+    whole = examine(sample_set.root).shares["all"]
+    options = DataOptions(merge=(f"both={names[1]},{names[2]}",), drop=(names[3],))
+    result = examine(sample_set.root, options)
+    assert "both" in result.encoding.classes.names
+    merged = result.shares["all"]
+    label = result.encoding.classes.names.index("both")
+    assert merged.pixels[label] == whole.pixels[1] + whole.pixels[2]
+    assert merged.pixels[255] == whole.pixels[255] + whole.pixels[3]
+    with pytest.raises(ConfigError, match="merge and drop do not go with fix"):
+        check(sample_set.root, fix=tmp_path / "copy", drop=(names[1],))

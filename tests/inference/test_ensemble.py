@@ -9,6 +9,7 @@ import pixelwise
 from pixelwise.classes import Classes, softmax
 from pixelwise.errors import ModelError
 from pixelwise.inference.ensemble import Ensemble, join_models
+from pixelwise.inference.layer_predictor import LayerPredictor
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.tiling import TilePlan
 from pixelwise.models.picture_sizes import PictureSizes
@@ -166,3 +167,18 @@ def test_what_all_models_share_of_their_reading_is_that_of_the_average() -> None
     first.reading = {"seed": 1, "group": "a", "common_bits": 10}
     second.reading = {"seed": 2, "group": "a"}
     assert Ensemble([first, second]).reading == {"group": "a", "common_bits": 10}
+
+
+def test_scores_and_thresholds_of_overlapping_classes_are_averaged(picture: np.ndarray) -> None:
+    first = LayerPredictor(sided, CLASSES, thresholds=(0.2, 0.4, 0.6), tile=(64, 64))
+    second = LayerPredictor(other, TURNED, thresholds=(0.3, 0.4, 0.5), tile=(64, 64))
+    models = join_models([first, second])
+    assert isinstance(models, LayerPredictor)
+    assert models.thresholds == pytest.approx((0.3, 0.45, 0.45))
+    result = models.predict_layers(picture)
+    one = first.predict_layers(picture).scores.astype(float)
+    two = second.predict_layers(picture).scores.astype(float)
+    mean = (one + two[[TURNED.names.index(name) for name in NAMES]]) / 2
+    np.testing.assert_allclose(result.scores, mean, atol=1e-3)
+    with pytest.raises(ModelError, match="only models of one kind can be averaged"):
+        join_models([first, Predictor(other, TURNED)])

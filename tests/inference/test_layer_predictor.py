@@ -7,7 +7,6 @@ from PIL import Image
 import pixelwise
 from pixelwise.classes import Classes
 from pixelwise.errors import ConfigError, ModelError
-from pixelwise.inference.ensemble import join_models
 from pixelwise.inference.layer_predictor import LayerPredictor
 from pixelwise.inference.load import load
 from pixelwise.inference.tta import Pixels
@@ -53,8 +52,6 @@ def test_what_needs_one_class_a_pixel_is_refused(layered: Path, tmp_path: Path) 
     assert model.thresholds == (0.4, 0.6)
     with pytest.raises(ModelError, match="needs one class a pixel"):
         model.predict(np.zeros((40, 40, 3), np.uint8))
-    with pytest.raises(ModelError, match="overlapping classes"):
-        join_models([model, model])
     with pytest.raises(ModelError, match="overlapping classes"):
         pixelwise.evaluate(layered, tmp_path)
     with pytest.raises(ModelError, match="overlapping classes"):

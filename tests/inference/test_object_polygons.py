@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pixelwise.inference.object_polygons import format_corners
 from pixelwise.inference.objects import write_objects
 
 NAMES = ("background", "cell", "debris")
@@ -61,3 +62,9 @@ def test_objects_of_the_first_class_are_outlined_where_it_is_no_background(tmp_p
     features = json.loads((tmp_path / "a_objects.geojson").read_text())["features"]
     pixels = {f["properties"]["class"]: f["properties"]["pixels"] for f in features}
     assert pixels == {"cell": 25, "debris": 100}
+
+
+def test_corners_are_the_numbers_that_json_would_hold() -> None:
+    degrees = np.array([[-0.5, 9.00000001], [-179.25, -89.5], [10.125, -10.0], [100.0, 0.0]])
+    text = format_corners(degrees).tobytes().decode()
+    assert json.loads(f"[{text[:-1]}]") == degrees.tolist()

@@ -17,6 +17,11 @@ from pixelwise.datasets.types import DataOptions, path_within
 from pixelwise.errors import ConfigError
 from pixelwise.evaluation import find_label_issues
 from pixelwise.evaluation.data_options import training_data_options
+from pixelwise.evaluation.layer_result import LayerEvaluation
+from pixelwise.evaluation.out_of_fold import hold_out_images
+from pixelwise.inference.layer_predictor import LayerPredictor
+from pixelwise.inference.load import load
+from pixelwise.models.checkpoint import read_header
 from pixelwise.reports.samples import Sample
 from pixelwise.training import cross_validation, run_record
 from pixelwise.training.config import TrainConfig
@@ -248,3 +253,25 @@ def test_options_of_a_fold_are_those_of_its_run(trained_folds: CrossValidation) 
     record = json.loads((trained_folds.runs[0] / "run.json").read_text())
     reading = DataOptions(**record["reading"])
     assert reading.val_images == training_data_options(trained_folds.runs[0]).val_images
+
+
+def test_images_of_overlapping_classes_are_scored_by_the_fold_that_held_them_out(
+    overlapping: Path, quick: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _leave_out_pictures(monkeypatch)
+    folds = tmp_path / "folds"
+    result = pixelwise.cross_validate(
+        overlapping, folds, folds=2, multilabel=True, epochs=1, **quick
+    )
+    assert isinstance(result.evaluation, LayerEvaluation)
+    (one, other) = result.folds
+    assert one.images + other.images == len(result.evaluation.counts) == 12
+    held_out = read_header(folds / "fold1").reading["val_images"]
+    alone = load(folds / "fold1", layers=True)
+    dataset = open_dataset(overlapping, DataOptions(multilabel=True), layers=True)
+    models = hold_out_images(load(folds, layers=True), dataset)
+    assert isinstance(models, LayerPredictor)
+    assert isinstance(alone, LayerPredictor)
+    photo = overlapping / held_out[0]
+    assert (models.predict_layers(photo).layers == alone.predict_layers(photo).layers).all()
+    assert not (folds / "suspects").exists()

@@ -64,8 +64,3 @@ def test_what_needs_one_class_a_pixel_is_refused(
 ) -> None:
     with pytest.raises(ConfigError, match="one class a pixel"):
         pixelwise.train(overlapping, tmp_path / "run", multilabel=True, **options)
-
-
-def test_folds_are_refused(overlapping: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="--folds with --multilabel"):
-        pixelwise.cross_validate(overlapping, tmp_path / "folds", folds=2, multilabel=True)

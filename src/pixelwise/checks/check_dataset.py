@@ -12,7 +12,7 @@ from pixelwise.checks.thumbnails import Pictures, draw_pair, thumbnail
 from pixelwise.datasets.issues import Issue, printable_path
 from pixelwise.datasets.options import DataOptions
 from pixelwise.datasets.pair_stats import PairStats
-from pixelwise.errors import DataError
+from pixelwise.errors import ConfigError, DataError
 from pixelwise.io.atomic import write_text
 from pixelwise.notebook_progress import default_progress
 from pixelwise.progress import Progress
@@ -46,6 +46,11 @@ def check(
     progress = progress or default_progress()
     root = Path(data)
     options = DataOptions.of(reading)
+    if fix is not None and (options.merge or options.drop):
+        raise ConfigError(
+            "merge and drop do not go with fix, whose copy has the classes of the data: leave them "
+            "out, or write a copy of merged classes with `pixelwise convert`"
+        )
     _check_folder(root)
     try:
         result = examine(root, options, progress=progress)

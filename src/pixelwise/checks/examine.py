@@ -15,10 +15,11 @@ from pixelwise.checks.masks import find_mask_issues
 from pixelwise.checks.pictures import find_image_issues, find_size_issues
 from pixelwise.checks.stray_files import find_stray_files
 from pixelwise.datasets.find_encoding import find_encoding
-from pixelwise.datasets.index import Index
+from pixelwise.datasets.index import Index, find_tree_issues
 from pixelwise.datasets.issues import Issue, raise_first
 from pixelwise.datasets.layers import NEEDS_ONE_CLASS
 from pixelwise.datasets.mask_encoding import MaskEncoding
+from pixelwise.datasets.merge_classes import merge_table
 from pixelwise.datasets.open_dataset import read_index
 from pixelwise.datasets.pair_stats import PairStats
 from pixelwise.datasets.scan_pairs import scan_pairs
@@ -113,9 +114,13 @@ def _examine(root: Path, options: DataOptions, progress: Progress) -> CheckResul
     tracked = progress.track(scanned, what="reading", total=len(entries), unit="pairs")
     measured = _with_common_depth(tuple(tracked))
     encoding = index.encoding or _find_encoding(measured, index, instances=options.instances)
+    findings.add(find_tree_issues(index, encoding.classes.names))
     pairs = tuple(_interpret(stats, encoding) for stats in measured)
+    findings.add(find_mask_issues(pairs, index, encoding))
+    if options.merge or options.drop:
+        encoding = encoding.merged(*merge_table(encoding.classes, options.merge, options.drop))
     shares = count_shares(pairs, encoding)
-    for issues in _find_issues(pairs, index, encoding, shares):
+    for issues in _find_issues(pairs, encoding, shares):
         findings.add(issues)
     groups = propose_groups(pairs, index)
     findings.add(find_group_hints(pairs, index, groups))
@@ -157,17 +162,15 @@ def _find_encoding(
 
 def _find_issues(
     pairs: tuple[PairStats, ...],
-    index: Index,
     encoding: MaskEncoding,
     shares: dict[str, Shares],
 ) -> Iterator[Iterable[Issue]]:
-    """The issues of each family of checks."""
+    """The issues of each family of checks but that of masks, which is about raw values."""
     by_bands = are_trained_by_bands(pairs)
     for stats in pairs:
         yield find_image_issues(stats, by_bands=by_bands)
     yield find_band_issues(pairs)
     yield find_size_issues(pairs)
-    yield find_mask_issues(pairs, index, encoding)
     yield find_alignment_issues(pairs)
     yield find_class_issues(shares, encoding)
     yield find_duplicate_issues(pairs)

@@ -45,7 +45,10 @@ Groups = Annotated[
 
 
 @options_from(
-    OptionSource(DataOptions, ("format", "mask_folder", "matte_threshold", "instances"), panel=DATA)
+    OptionSource(
+        DataOptions, ("format", "mask_folder", "matte_threshold", "instances"), panel=DATA
+    ),
+    OptionSource(DataOptions, ("merge", "drop"), unset=True, panel=DATA),
 )
 def check(
     data: Images,

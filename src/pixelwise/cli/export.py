@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from pixelwise.cli.output_names import export_path
-from pixelwise.cli.shared_options import Model, takes_one_class
+from pixelwise.cli.shared_options import Model
 from pixelwise.models.file_kinds import is_ncnn, is_page
 
 
@@ -94,7 +94,7 @@ def _describe(exported: Any, *, int8: bool) -> str:
 def _steps(path: Path) -> tuple[tuple[tuple[object, ...], str], ...]:
     if path.name.endswith(".deepness.onnx") or is_ncnn(path):  # which other programs run
         return ()
-    predict = (("predict", path, "photo.jpg"), "label images with that file")
-    if not takes_one_class(path):
-        return (predict,)
-    return (predict, (("serve", path), "answer requests with it"))
+    return (
+        (("predict", path, "photo.jpg"), "label images with that file"),
+        (("serve", path), "answer requests with it"),
+    )

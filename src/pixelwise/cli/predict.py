@@ -19,7 +19,6 @@ from pixelwise.cli.shared_options import (
     check_cluster_options,
     join_model_arguments,
     name_models,
-    takes_one_class,
 )
 from pixelwise.errors import ConfigError
 from pixelwise.inference.predict_options import PredictOptions
@@ -164,7 +163,7 @@ def predict(
     if not options["overlay"]:
         first, *more = name_models(models)
         print_next((("predict", first, *images, *more, "--overlay"), "tinted images too"))
-    elif len(models) > 1 or takes_one_class(models[0]):
+    else:
         print_next((("serve", "+".join(map(str, models))), "try it in the browser"))
 
 

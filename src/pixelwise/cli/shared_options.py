@@ -26,6 +26,7 @@ READ_AS_TRAINED = OptionSource(
         "seed",
         "group",
         "matte_threshold",
+        "matte",
         "skip_unpaired",
         "skip_broken",
         "merge",
@@ -134,17 +135,6 @@ def join_model_arguments(
             "scored on"
         )
     return models, list(rest)
-
-
-def takes_one_class(model: Path) -> bool:
-    """Whether a model, or those of a folder of folds, gives a pixel one class, as most commands
-    need.
-    """
-    from pixelwise.inference.load import read_any_header
-    from pixelwise.models.checkpoint import find_models
-
-    first, *others = find_models(model)
-    return bool(others) or not read_any_header(first).model.multilabel
 
 
 def name_models(models: Sequence[Path]) -> list[object]:

@@ -187,6 +187,8 @@ def _notes(evaluation: "Evaluation") -> Iterator[str]:
         f"b. F, of the outlines themselves, matched within {near:.3g} %; both pooled."
     )
     yield f"Confidence: {_calibration(evaluation)}"
+    if metrics.alpha is not None:
+        yield f"Alpha: mean absolute error {metrics.alpha.mean:.4f} of 0 to 1, over all pixels"
     # Shares are None where there is no border at all.
     border = {key: value or 0 for key, value in metrics.near_borders.rows()[1].items()}
     yield (

@@ -15,7 +15,6 @@ from pixelwise.cli.shared_options import (
     Workers,
     check_cluster_options,
     suggest_check,
-    takes_one_class,
 )
 from pixelwise.config_fields import own_options
 from pixelwise.datasets.options import DataOptions
@@ -73,10 +72,11 @@ Resume = Annotated[
     OptionSource(DataOptions, ("format", "mask_folder", "matte_threshold", "group"), panel=DATA),
     OptionSource(
         DataOptions,
-        ("skip_unpaired", "instances", "multilabel", "merge", "drop", "tree", "object_gap"),
+        ("skip_unpaired", "instances", "multilabel", "matte"),
         unset=True,
         panel=DATA,
     ),
+    OptionSource(DataOptions, ("merge", "drop", "tree", "object_gap"), unset=True, panel=DATA),
 )
 def train(
     data: Data,
@@ -143,7 +143,8 @@ def _cross_validate(
 ) -> None:
     """Train all folds and print their scores; ends the command where it was stopped."""
     from pixelwise.cli.console import TerminalProgress, print_next, results
-    from pixelwise.cli.tables import evaluation_report, fold_table
+    from pixelwise.cli.tables import evaluation_report, fold_table, layer_report
+    from pixelwise.evaluation.layer_result import LayerEvaluation
     from pixelwise.training.cross_validation import cross_validate
 
     result = cross_validate(
@@ -152,19 +153,27 @@ def _cross_validate(
     if result.evaluation is None:
         print_next((("train", data, "--out", out, "--resume"), "go on with the folds"))
         raise typer.Exit(IN_PART)
-    for part in evaluation_report(result.evaluation):
+    evaluation = result.evaluation
+    parts = (
+        layer_report(evaluation)
+        if isinstance(evaluation, LayerEvaluation)
+        else evaluation_report(evaluation)
+    )
+    for part in parts:
         results.print(part, markup=False)
     results.print(fold_table(result.folds))
-    results.print(
-        f"{out / 'report.html'}  scores by class and by fold, pictures\n"
-        f"{out / 'suspects/suspects.html'}  {result.suspects:,} labels that may be wrong, by "
-        "models that have not seen them",
-        markup=False,
-    )
-    print_next(
-        (("predict", out, "photo.jpg"), f"label your images with all {len(result.runs)} models"),
-        (("label", data, "--queue", out / "suspects/suspects.csv"), "correct labels"),
-    )
+    results.print(f"{out / 'report.html'}  scores by class and by fold, pictures", markup=False)
+    steps: list[tuple[tuple[object, ...], str]] = [
+        (("predict", out, "photo.jpg"), f"label your images with all {len(result.runs)} models")
+    ]
+    if result.suspects is not None:
+        results.print(
+            f"{out / 'suspects/suspects.html'}  {result.suspects:,} labels that may be wrong, by "
+            "models that have not seen them",
+            markup=False,
+        )
+        steps.append((("label", data, "--queue", out / "suspects/suspects.csv"), "correct labels"))
+    print_next(*steps)
 
 
 def _train(
@@ -209,13 +218,11 @@ def _print_result(run: "Run", data: Path) -> None:
         raise typer.Exit(IN_PART)
     lines.append(f"{run.path / 'report.html'}  curves, scores and pictures")
     results.print("\n".join(lines), markup=False)
-    steps: list[tuple[tuple[object, ...], str]] = [
+    print_next(
         (("predict", run.path, "photo.jpg"), "label your images"),
         (("evaluate", run.path, data), "score it"),
-    ]
-    if takes_one_class(run.path):
-        steps.append((("serve", run.path), "try it in the browser"))
-    print_next(*steps)
+        (("serve", run.path), "try it in the browser"),
+    )
 
 
 def _raise_no_run_to_resume() -> NoReturn:

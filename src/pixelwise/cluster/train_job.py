@@ -26,7 +26,6 @@ from pixelwise.malloc import retain_memory
 from pixelwise.notebook_progress import default_progress
 from pixelwise.optional import require_package
 from pixelwise.progress import Progress
-from pixelwise.training.check_options import check_multilabel_options
 from pixelwise.training.config import TrainConfig
 from pixelwise.training.distributed import LostError
 from pixelwise.training.history import read_history
@@ -81,7 +80,11 @@ def train_on_cluster(
             "unlabelled on a cluster: self-training runs in one process; leave out --cluster, or "
             "train without the pool"
         )
-    check_multilabel_options(config, reading)
+    if reading.multilabel:
+        raise ConfigError(
+            "multilabel on a cluster: classes that overlap are learned on one machine; leave out "
+            "--cluster, or multilabel"
+        )
     with lock_run_folder(run, resume), connect(cluster, progress) as ray:
         gpu = wants_gpu(ray, config.run.device)
         workers = worker_count(ray, cluster, gpu=gpu)

@@ -40,7 +40,7 @@ def read_tree(path: Path | None) -> ClassTree:
         tree = tuple(_parse_members(own))
         check_tree(tree)
     except (ConfigError, ValueError) as error:
-        raise DataError(f"{path}: {error}") from error
+        raise DataError.of_file(path, str(error)) from error
     return tree
 
 

@@ -2,7 +2,7 @@
 refused.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -28,7 +28,7 @@ from pixelwise.datasets.picture_blocks import cut_blocks, is_one_picture
 from pixelwise.datasets.scan_pairs import scan_pairs
 from pixelwise.datasets.splits import SPLIT_ORDER, complete_splits
 from pixelwise.datasets.types import DataOptions, DataSet, Pair
-from pixelwise.errors import DataError
+from pixelwise.errors import ConfigError, DataError
 from pixelwise.io.image_formats import describe_left_aside
 from pixelwise.io.images import Array
 
@@ -163,8 +163,23 @@ def _find_tree(index: Index, dataset: DataSet, options: DataOptions) -> ClassTre
     tree = parse_tree(options.tree) or read_tree(index.declared.source)
     if not options.tree and (options.merge or options.drop):
         return prune_tree(tree, names)
-    check_members(tree, names)
+    try:
+        check_members(tree, names)
+    except ConfigError as error:
+        if options.tree:
+            raise
+        raise DataError.of_file(index.declared.source, str(error)) from error
     return tree
+
+
+def find_tree_issues(index: Index, names: Sequence[str]) -> Iterator[Issue]:
+    """What is wrong with the tree in a classes file, of data with the classes `names`."""
+    try:
+        check_members(read_tree(index.declared.source), names)
+    except DataError as error:
+        yield Issue("tree-malformed", index.declared.source, error.reason)
+    except ConfigError as error:
+        yield Issue("tree-malformed", index.declared.source, str(error))
 
 
 def _describe_issues(index: Index) -> Iterator[str]:

@@ -93,6 +93,10 @@ ISSUE_TYPES: dict[str, IssueType] = {
         "A classes file that cannot be read",
         "Correct it at the place named, or remove it: classes are then guessed.",
     ),
+    "tree-malformed": error_type(
+        "A tree of classes that cannot be",
+        "Correct `tree` in classes.json, or remove it: no classes then belong together.",
+    ),
     "classes-contradict": error_type("Two classes files that disagree", "Keep one of them."),
     "classes-misfit": error_type(
         "A classes file that does not fit the masks", "Correct the file or the masks."

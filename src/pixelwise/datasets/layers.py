@@ -131,7 +131,7 @@ def open_layers(index: Index, options: DataOptions) -> DataSet:
     """As `open_index`, of classes that overlap. Raises ConfigError and DataError for what is not
     done with such, and as `keep_overlap`.
     """
-    for name in ("merge", "drop", "tree", "object_gap"):
+    for name in ("merge", "drop", "tree", "object_gap", "matte"):
         if getattr(options, name):
             raise ConfigError(f"multilabel does not go with {name}: leave one of them out")
     index = keep_overlap(index)

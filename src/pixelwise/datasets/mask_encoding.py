@@ -2,6 +2,7 @@
 training, evaluation, conversion and checks read.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal
@@ -109,6 +110,16 @@ class MaskEncoding:
         # add.at, not +=: several raw values may be one class.
         np.add.at(counts, labels[positions[legal]], stats.counts[legal])
         return counts
+
+    def merged(self, classes: Classes, table: Sequence[int], description: str) -> "MaskEncoding":
+        """The same masks read as other `classes`: each label as that of `table` (256 ids)."""
+        return replace(
+            self,
+            evidence=f"{self.evidence}; read as {description}",
+            classes=classes,
+            values=tuple((raw, table[label]) for raw, label in self.values),
+            colours=tuple((raw, table[label]) for raw, label in self.colours),
+        )
 
     def reader(self) -> LabelReader:
         """The reader of masks that are written so."""

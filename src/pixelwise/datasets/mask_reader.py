@@ -124,13 +124,17 @@ class MatteReader:
         """Labels (H, W) uint8 of 0 and 1, EXIF orientation applied. Raises ImageError for a matte
         in colours.
         """
+        return (self.alpha(path) >= self.threshold).astype(np.uint8)
+
+    def alpha(self, path: Path) -> Array:
+        """Alpha (H, W) uint8. Raises ImageError as `__call__`."""
         mask = read_matte(path)
         if mask.coloured:
             row, column, colour = _first_colour(mask.values)
             reason = f"a matte must be grey, but is {colour} at row {row}, column {column}"
             advice = "save it as 8-bit grey, 0 outside and 255 inside"
             raise ImageError.of_file(path, reason, advice)
-        return (mask.values >= self.threshold).astype(np.uint8)
+        return mask.values.astype(np.uint8)
 
 
 def index_lut(classes: int, void: tuple[int, ...] = (VOID,)) -> tuple[int, ...]:

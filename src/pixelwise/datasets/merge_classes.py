@@ -62,26 +62,37 @@ def merge_classes(dataset: DataSet, merges: Sequence[str], drops: Sequence[str])
     """
     if not merges and not drops:
         return dataset
+    classes, table, description = merge_table(dataset.classes, merges, drops)
+    return replace(
+        dataset,
+        classes=classes,
+        read_labels=MergedLabels(dataset.read_labels, table),
+        notes=(*dataset.notes, f"classes: {description}"),
+    )
+
+
+def merge_table(
+    classes: Classes, merges: Sequence[str], drops: Sequence[str]
+) -> tuple[Classes, tuple[int, ...], str]:
+    """The classes after `merge_classes`, the label of each of 256 ids, and a line on them. Raises
+    as that.
+    """
     groups = parse_merges(merges)
-    names = dataset.classes.names
+    names = classes.names
     target_of = _find_targets(groups, drops, names)
     merged = tuple(dict.fromkeys(target for name in names if (target := target_of[name])))
     if not merged:
         raise ConfigError("every class is dropped; keep some")
     colours = [
-        dataset.classes.palette[next(i for i, name in enumerate(names) if target_of[name] == own)]
+        classes.palette[next(i for i, name in enumerate(names) if target_of[name] == own)]
         for own in merged
     ]
     table = [VOID] * 256
     for number, name in enumerate(names):
         if target := target_of[name]:
             table[number] = merged.index(target)
-    return replace(
-        dataset,
-        classes=Classes(merged, tuple(colours), dataset.classes.guessed),
-        read_labels=MergedLabels(dataset.read_labels, tuple(table)),
-        notes=(*dataset.notes, f"classes: {', '.join(_describe(merged, target_of, drops))}"),
-    )
+    description = ", ".join(_describe(merged, target_of, drops))
+    return Classes(merged, tuple(colours), classes.guessed), tuple(table), description
 
 
 def _find_targets(

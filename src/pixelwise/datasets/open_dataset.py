@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from pixelwise.datasets.alpha import keep_alpha
 from pixelwise.datasets.annotations import (
     ade20k,
     cityscapes,
@@ -95,7 +96,8 @@ def open_dataset(
         index = read_index(path, options)
         if options.multilabel:
             return open_layers(index, options)
-        return open_index(index, options)
+        dataset = open_index(index, options)
+        return keep_alpha(dataset) if options.matte else dataset
     except OSError as error:
         place = error.filename or path
         raise DataError(

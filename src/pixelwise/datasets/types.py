@@ -42,7 +42,8 @@ class DataSet:
     what was left out. `sources` are annotation files, where labels are not in pictures.
     `issues` are what the reader found wrong and went on. `whole` is the only pair on disk where the
     pairs are blocks of it. With `multilabel`, classes overlap: `read_labels` gives layers
-    (C, H, W) uint8, 1 where a pixel is of the class, 0 where not, 255 for void.
+    (C, H, W) uint8, 1 where a pixel is of the class, 0 where not, 255 for void. `read_alpha` reads
+    what is learned of alpha mattes with `matte`: levels (H, W), as AlphaReader.
     """
 
     format: str
@@ -55,6 +56,7 @@ class DataSet:
     issues: tuple[Issue, ...] = ()
     whole: Pair | None = None
     multilabel: bool = False
+    read_alpha: Callable[[Path], Array] | None = None
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{split} {len(pairs)}" for split, pairs in self.splits.items())

@@ -25,9 +25,10 @@ HEADER_OPTIONS = (
     "merge",
     "drop",
     "multilabel",
+    "matte",
 )
 # Of these, those that a header leaves out where they are empty.
-_OFTEN_EMPTY = ("val_images", "merge", "drop", "multilabel")
+_OFTEN_EMPTY = ("val_images", "merge", "drop", "multilabel", "matte")
 _FINGERPRINT = "fingerprint"
 
 

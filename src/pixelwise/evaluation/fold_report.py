@@ -10,6 +10,7 @@ import numpy as np
 
 from pixelwise.datasets.types import ALL, DataSet
 from pixelwise.evaluation.label_issue_list import LabelIssueList
+from pixelwise.evaluation.layer_result import LayerEvaluation
 from pixelwise.evaluation.report import make_gallery
 from pixelwise.evaluation.result import Evaluation
 from pixelwise.inference.predictor import Predictor
@@ -24,8 +25,8 @@ _ROWS = 20
 _PICTURES = 6
 
 SCORE_NOTE = (
-    "Each image is scored by the model that was not trained on it, and all images together, as one "
-    "pooled confusion matrix. The 95 % intervals are by bootstrap over images: what other images "
+    "Each image is scored by the model that was not trained on it, and all images together, "
+    "pooled over their pixels. The 95 % intervals are by bootstrap over images: what other images "
     "of the same source would give, not what other seeds would."
 )
 
@@ -47,7 +48,9 @@ class FoldScore:
         return {"mean_iou": json_number(self.mean_iou), "iou": by_class}
 
 
-def score_folds(evaluation: Evaluation, folds: Mapping[str, Sequence[str]]) -> list[FoldScore]:
+def score_folds(
+    evaluation: Evaluation | LayerEvaluation, folds: Mapping[str, Sequence[str]]
+) -> list[FoldScore]:
     """The scores of each fold, from those of the images; `folds` names the images of each."""
     rows = []
     for name, images in folds.items():
@@ -59,16 +62,16 @@ def score_folds(evaluation: Evaluation, folds: Mapping[str, Sequence[str]]) -> l
 
 def write_fold_page(
     path: Path,
-    evaluation: Evaluation,
+    evaluation: Evaluation | LayerEvaluation,
     folds: Sequence[FoldScore],
-    issues: LabelIssueList,
+    issues: LabelIssueList | None,
     *,
     predictor: Predictor,
     dataset: DataSet,
     notes: Sequence[str] = (),
 ) -> None:
-    """Write the page at `path`, beside the folder `suspects` of the `issues`; `dataset` holds the
-    images of all folds and no others.
+    """Write the page at `path`, beside the folder `suspects` of the `issues`, if these were sought;
+    `dataset` holds the images of all folds and no others.
     """
     pairs = dataset.pairs(ALL)
     crops = sorted((path.parent / "suspects" / "crops").glob("*.jpg"))
@@ -83,20 +86,23 @@ def write_fold_page(
             ),
             *((fold.name, f"{fold.mean_iou:.4f} on {fold.images:,} images") for fold in folds),
             ("Data", f"{dataset.root} ({dataset.format}); {len(pairs)} images"),
-            (
-                "Labels that may be wrong",
-                f"{len(issues.issues):,} regions in suspects/suspects.csv, with pictures in "
-                "suspects/suspects.html",
-            ),
+            *_list_issues(issues),
         ],
         scores=evaluation.summary(),
         pictures=[
             Picture(f"Label that may be wrong: {crop.stem}", crop) for crop in crops[:_PICTURES]
         ],
         gallery=make_gallery(evaluation, predictor, dataset, pairs),
-        tables=[_fold_table(folds, evaluation.classes.names), _issue_table(issues)],
-        notes=[SCORE_NOTE, *notes, *issues.notes],
+        tables=[_fold_table(folds, evaluation.classes.names), *_issue_tables(issues)],
+        notes=[SCORE_NOTE, *notes, *(issues.notes if issues else ())],
     )
+
+
+def _list_issues(issues: LabelIssueList | None) -> list[tuple[str, str]]:
+    if issues is None:
+        return []
+    regions = f"{len(issues.issues):,} regions in suspects/suspects.csv"
+    return [("Labels that may be wrong", f"{regions}, with pictures in suspects/suspects.html")]
 
 
 def _fold_table(folds: Sequence[FoldScore], classes: Sequence[str]) -> Table:
@@ -112,10 +118,12 @@ def _fold_table(folds: Sequence[FoldScore], classes: Sequence[str]) -> Table:
     return "By fold: IoU on the images that it held out", ("fold", "images", "mean", *classes), rows
 
 
-def _issue_table(issues: LabelIssueList) -> Table:
+def _issue_tables(issues: LabelIssueList | None) -> list[Table]:
+    if issues is None:
+        return []
     rows = []
     for row in issues.rows()[:_ROWS]:
         rank, image, split, *_, area, label, looks_like, _confidence, score = row
         rows.append(tuple(map(str, (rank, f"{split}/{image}", label, looks_like, area, score))))
     heading = "Labels that may be wrong, by models that have not seen them"
-    return heading, ("rank", "image", "labelled as", "looks like", "pixels", "score"), rows
+    return [(heading, ("rank", "image", "labelled as", "looks like", "pixels", "score"), rows)]

@@ -4,11 +4,12 @@ seen it.
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from pixelwise.datasets.types import DataSet, Pair, path_within
 from pixelwise.evaluation.data_options import HEADER_OPTIONS
-from pixelwise.inference.ensemble import Ensemble
+from pixelwise.inference.ensemble import Ensemble, LayerEnsemble, average_thresholds
+from pixelwise.inference.layer_predictor import LayerResult
 from pixelwise.inference.predictor import Predictor, Result
 
 
@@ -27,13 +28,31 @@ class OutOfFold(Ensemble):
 
     def predict(self, source: Any, **options: Any) -> Result:
         """As `Predictor.predict`."""
+        return super(OutOfFold, self._choose(source)).predict(source, **options)
+
+    def _choose(self, source: object) -> Self:
+        """The models that answer for an image."""
         numbers = self.held_out.get(source) if isinstance(source, Path) else None
         if numbers is None:
-            return super().predict(source, **options)
+            return self
         # the first model's classes stand in the first place, as those of the average do
         chosen = self._with_members(self.members[number] for number in numbers)
         chosen._orders = [self._orders[number] for number in numbers]
-        return Ensemble.predict(chosen, source, **options)
+        return chosen
+
+
+class LayersOutOfFold(OutOfFold, LayerEnsemble):
+    """As OutOfFold, of classes that overlap, with the thresholds of the models that answer."""
+
+    def predict_layers(self, source: Any, **options: Any) -> LayerResult:
+        """As `LayerPredictor.predict_layers`."""
+        return super(OutOfFold, self._choose(source)).predict_layers(source, **options)
+
+    def _choose(self, source: object) -> Self:
+        chosen = super()._choose(source)
+        if chosen is not self:
+            chosen.thresholds = average_thresholds(chosen.members, self.classes)
+        return chosen
 
 
 def hold_out_images(predictor: Predictor, dataset: DataSet) -> Predictor:
@@ -51,7 +70,10 @@ def hold_out_images(predictor: Predictor, dataset: DataSet) -> Predictor:
         numbers = [number for number, own in enumerate(names) if name in own]
         if numbers:
             held_out[pair.image] = numbers
-    return OutOfFold(predictor.members, held_out) if held_out else predictor
+    if not held_out:
+        return predictor
+    kind = LayersOutOfFold if isinstance(predictor, LayerEnsemble) else OutOfFold
+    return kind(predictor.members, held_out)
 
 
 def describe_ensemble(predictor: Predictor, pairs: Iterable[Pair]) -> list[str]:

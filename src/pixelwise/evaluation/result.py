@@ -17,6 +17,7 @@ from pixelwise.inference.predictor import Result
 from pixelwise.io.atomic import write_text
 from pixelwise.io.images import Array
 from pixelwise.io.reading_notes import ReadingSummary
+from pixelwise.metrics.alpha_error import AlphaError
 from pixelwise.metrics.bootstrap import PerImage
 from pixelwise.metrics.boundary import BoundaryScores
 from pixelwise.metrics.calibration import Reliability
@@ -52,18 +53,27 @@ class MetricAccumulator:
     calibrated: Reliability = field(default_factory=Reliability)
     reading: ReadingSummary = field(default_factory=ReadingSummary)
     objects: ObjectScores | None = None
+    alpha: AlphaError | None = None
 
     @classmethod
     def create(
-        cls, classes: int, temperature: float | None = None, *, objects: bool = False
+        cls,
+        classes: int,
+        temperature: float | None = None,
+        *,
+        objects: bool = False,
+        alpha: bool = False,
     ) -> "MetricAccumulator":
-        """Of no image yet; with `objects` they are counted too, by whoever finds them."""
+        """Of no image yet; with `objects` and `alpha` these are measured too, by whoever has
+        them.
+        """
         return cls(
             ConfusionMatrix(classes),
             PerImage(classes),
             BoundaryScores(classes),
             temperature=temperature,
             objects=ObjectScores(classes) if objects else None,
+            alpha=AlphaError() if alpha else None,
         )
 
     def update(self, truth: Array, labels: Array, prediction: Result) -> None:
@@ -97,6 +107,8 @@ class MetricAccumulator:
         self.calibrated.merge(other.calibrated)
         if self.objects is not None and other.objects is not None:
             self.objects.merge(other.objects)
+        if self.alpha is not None and other.alpha is not None:
+            self.alpha.merge(other.alpha)
 
     def as_dict(self, names: tuple[str, ...]) -> dict[str, object]:
         """JSON values of all but the confusion matrix and the images."""
@@ -110,6 +122,7 @@ class MetricAccumulator:
             "calibration": self.reliability.as_dict(),
             "temperature": self.temperature,
             "calibration_at_temperature": calibrated,
+            **({} if self.alpha is None else {"alpha_error": self.alpha.mean}),
         }
 
 

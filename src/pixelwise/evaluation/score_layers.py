@@ -16,9 +16,11 @@ from pixelwise.evaluation.data_options import (
     training_data_options,
 )
 from pixelwise.evaluation.layer_result import LayerEvaluation
+from pixelwise.evaluation.out_of_fold import describe_ensemble, hold_out_images
 from pixelwise.evaluation.report import write_evaluation_page
 from pixelwise.inference.layer_predictor import LayerPredictor
 from pixelwise.inference.load import load
+from pixelwise.inference.predictor import Predictor
 from pixelwise.io.images import Array, void_invalid
 from pixelwise.metrics.bootstrap import PerImage, bootstrap
 from pixelwise.metrics.confusion import Counts
@@ -28,7 +30,7 @@ from pixelwise.progress import Progress
 
 
 def evaluate_layers(
-    model: str | Path | LayerPredictor,
+    model: str | Path | Sequence[str | Path] | LayerPredictor,
     data: str | Path,
     *,
     split: str | None = None,
@@ -45,22 +47,34 @@ def evaluate_layers(
     one class a pixel and where no class is shared.
     """
     progress = progress or default_progress()
-    predictor = model if isinstance(model, LayerPredictor) else load(model, layers=True)
-    if not isinstance(predictor, LayerPredictor):
-        raise ModelError(f"model {model}: has one class a pixel; score it with `evaluate`")
+    predictor = model if isinstance(model, LayerPredictor) else _load(model)
     options = options or training_data_options(predictor, **reading)
     dataset = open_dataset(data, options, layers=True)
     for note in dataset.notes:
         progress.log(note)
     split = dataset.scored(split)
     dataset = drop_broken_pairs(dataset, split, options, progress)
-    for note in describe_training_images(predictor, dataset, split):
+    predictor = _check_layers(hold_out_images(predictor, dataset), model)
+    for note in (
+        *describe_training_images(predictor, dataset, split),
+        *describe_ensemble(predictor, dataset.pairs(split)),
+    ):
         progress.log(note)
     result = score_layers(predictor, dataset, dataset.pairs(split), split=split, progress=progress)
     if report is not None:
         result.write_json(Path(report) / "scores.json")
         write_evaluation_page(Path(report) / "report.html", result, predictor, dataset)
     return result
+
+
+def _load(model: str | Path | Sequence[str | Path]) -> LayerPredictor:
+    return _check_layers(load(model, layers=True), model)
+
+
+def _check_layers(predictor: Predictor, model: object) -> LayerPredictor:
+    if not isinstance(predictor, LayerPredictor):
+        raise ModelError(f"model {model}: has one class a pixel; score it with `evaluate`")
+    return predictor
 
 
 def score_layers(

@@ -9,7 +9,8 @@ from typing import Any, Protocol
 
 import torch
 
-from pixelwise.classes import Classes
+from pixelwise.classes import VOID, Classes
+from pixelwise.datasets.alpha import ALPHA_LEVELS
 from pixelwise.datasets.object_truth import read_objects
 from pixelwise.datasets.open_dataset import open_dataset
 from pixelwise.datasets.types import DataOptions, DataSet, Pair
@@ -24,6 +25,7 @@ from pixelwise.evaluation.object_rule import ObjectRule
 from pixelwise.evaluation.out_of_fold import describe_ensemble, hold_out_images
 from pixelwise.evaluation.report import write_evaluation_page
 from pixelwise.evaluation.result import Evaluation, MetricAccumulator
+from pixelwise.inference.cutouts import share_of
 from pixelwise.inference.load import load
 from pixelwise.inference.predictor import Predictor
 from pixelwise.io.images import Array, void_invalid
@@ -42,6 +44,8 @@ class ScoringTask:
     classes: ClassMatch
     temperature: float | None
     objects: ObjectRule | None = None
+    read_alpha: Callable[[Path], Array] | None = None
+    """Reads levels of alpha, of the last of the shared classes."""
 
 
 class ScoringExecutor(Protocol):
@@ -151,7 +155,7 @@ def score(
     """
     classes = log_class_match(predictor.classes, dataset, pairs, split, progress)
     rule = make_rule and make_rule(classes.classes)
-    task = ScoringTask(split, dataset.read_labels, classes, temperature, rule)
+    task = ScoringTask(split, dataset.read_labels, classes, temperature, rule, dataset.read_alpha)
     executor = executor or LocalExecutor()
     measures = executor.measure(predictor, task, pairs, progress=progress)
     names = [pair.name for pair in pairs]
@@ -187,14 +191,23 @@ def evaluate_image(predictor: Predictor, task: ScoringTask, pair: Pair) -> Metri
     """
     classes = task.classes
     # Logits take 2 bytes a class and pixel: they are only asked for where they are used.
-    scores = None if task.temperature is None else "logits"
+    scores = "probabilities" if task.read_alpha is not None else None
+    if task.temperature is not None:
+        scores = "logits"
     prediction = predictor.predict(pair.image, scores=scores)
     truth = classes.truth(task.read_labels, pair, prediction.labels.shape, prediction.valid)
     labels = classes.from_model[prediction.labels]
     metrics = MetricAccumulator.create(
-        len(classes.classes), task.temperature, objects=task.objects is not None
+        len(classes.classes),
+        task.temperature,
+        objects=task.objects is not None,
+        alpha=task.read_alpha is not None,
     )
     metrics.update(truth, labels, prediction)
+    if task.read_alpha is not None and metrics.alpha is not None:
+        person = classes.from_model[: len(predictor.classes)] == len(classes.classes) - 1
+        true_alpha = task.read_alpha(pair.mask) / ALPHA_LEVELS
+        metrics.alpha.update(true_alpha, share_of(prediction, person), truth != VOID)
     if task.objects is not None and metrics.objects is not None:
         ids = read_objects(task.read_labels, pair.mask)
         if ids is not None and ids.shape != truth.shape:

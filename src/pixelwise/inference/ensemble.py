@@ -5,10 +5,12 @@ from copy import copy
 from typing import Any, Self
 
 import numpy as np
+from scipy.special import expit, logit
 
 from pixelwise.classes import Classes, softmax
 from pixelwise.errors import ModelError
 from pixelwise.inference.align_channels import align_channels
+from pixelwise.inference.layer_predictor import LayerPredictor
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.tiling import Piece, Pixels, RowChunk, TilePlan
 from pixelwise.inference.tta import Logits, Runner
@@ -29,9 +31,7 @@ class Ensemble(Predictor):
     model's; bands are read by its windows. Raises ModelError for other classes or bands.
     """
 
-    def __init__(self, members: Sequence[Predictor]) -> None:
-        for member in members:
-            member.check_one_class()
+    def __init__(self, members: Sequence[Predictor], **options: Any) -> None:
         members = align_channels(members)
         first = members[0]
         # tiles that are made lower where memory is short, if any of the models can take such
@@ -43,6 +43,7 @@ class Ensemble(Predictor):
             overlap=flexible.overlap,
             weights=flexible.weights,
             max_memory=flexible.max_memory,
+            **options,
         )
         self.members = tuple(members)
         self._orders = [_class_order(first, member) for member in members]
@@ -141,12 +142,18 @@ class Ensemble(Predictor):
                 total += np.float32(1 / classes)
                 continue
             member.check_channels(logits)
-            scores = softmax(logits)
+            scores = self._to_scores(logits)
             for label, channel in enumerate(order):
                 total[label] += scores[channel]
         total /= len(pieces)
-        np.maximum(total, _LEAST, out=total)
-        return np.log(total, out=total)
+        return self._to_logits(total)
+
+    def _to_scores(self, logits: Logits) -> Logits:
+        return softmax(logits)
+
+    def _to_logits(self, scores: Logits) -> Logits:
+        np.maximum(scores, _LEAST, out=scores)
+        return np.log(scores, out=scores)
 
     def _with_members(self, members: Iterable[Predictor]) -> Self:
         ensemble = copy(self)
@@ -154,12 +161,55 @@ class Ensemble(Predictor):
         return ensemble
 
 
+class LayerEnsemble(Ensemble, LayerPredictor):
+    """The mean of the sigmoids of several models of overlapping classes; the threshold of a class
+    is the mean of theirs.
+    """
+
+    def __init__(self, members: Sequence[Predictor], **options: Any) -> None:
+        super().__init__(members, thresholds=(), **options)
+        self.thresholds = average_thresholds(members, self.classes)
+
+    def _to_scores(self, logits: Logits) -> Logits:
+        scores: Logits = expit(logits)
+        return scores
+
+    def _to_logits(self, scores: Logits) -> Logits:
+        # a score of 1 has no logit
+        np.clip(scores, _LEAST, 1 - np.finfo(np.float32).epsneg, out=scores)
+        logits: Logits = logit(scores, out=scores)
+        return logits
+
+
+def average_thresholds(members: Iterable[Predictor], classes: Classes) -> tuple[float, ...]:
+    """The mean threshold of each of `classes` in the models, which are of overlapping classes."""
+    rows = [
+        [member.thresholds[member.classes.names.index(name)] for name in classes.names]
+        for member in members
+        if isinstance(member, LayerPredictor)
+    ]
+    return tuple(np.mean(rows, axis=0).tolist())
+
+
 def join_models(predictors: Sequence[Predictor]) -> Predictor:
-    """The only one, or the ensemble of several; each of them counts alike, however nested."""
+    """The only one, or the ensemble of several; each of them counts alike, however nested. Raises
+    ModelError for some whose classes overlap among others of one class a pixel.
+    """
     members = list[Predictor]()
     for predictor in predictors:
         members += predictor.members if isinstance(predictor, Ensemble) else (predictor,)
-    return members[0] if len(members) == 1 else Ensemble(members)
+    if len(members) == 1:
+        return members[0]
+    of_layers = next((member for member in members if isinstance(member, LayerPredictor)), None)
+    if of_layers is None:
+        return Ensemble(members)
+    for member in members:
+        if not isinstance(member, LayerPredictor):
+            raise ModelError(
+                f"only models of one kind can be averaged: the classes of {of_layers.name} "
+                f"overlap, and {member.name} has one class a pixel; leave one of them out"
+            )
+    return LayerEnsemble(members)
 
 
 def _class_order(first: Predictor, member: Predictor) -> list[int]:

@@ -157,6 +157,13 @@ class LayerPredictor(Predictor):
         )
 
 
+def predict_any(predictor: Predictor, source: "Source | Picture | Array") -> Result | LayerResult:
+    """The labels of one image, or its layers where the model's classes overlap."""
+    if isinstance(predictor, LayerPredictor):
+        return predictor.predict_layers(source)
+    return predictor.predict(source)
+
+
 def make_predictor(runner: Runner, header: Header, **options: Any) -> Predictor:
     """The predictor of a model by its header; `options` as Predictor takes them."""
     thresholds = header.model.thresholds

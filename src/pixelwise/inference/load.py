@@ -93,6 +93,7 @@ def load(  # noqa: PLR0913  `help` and completion list each
                     overlap=overlap,
                     runtime=runtime,
                     max_memory=max_memory,
+                    layers=layers,
                     progress=progress,
                 )
                 for member in (path, *others)

@@ -110,6 +110,8 @@ class RasterMaskFile(MaskFile):
         """A TIFF of 32 bits in the mask's place."""
         profile = {**self._dataset.profile, "dtype": "int32", "nodata": 0}
         profile.pop("photometric", None)
+        if profile.get("compress") == "deflate":
+            profile["zlevel"] = 1  # half of the time, and numbers are easy to compress
         rasterio = require_package("rasterio")
         path = map_path(self.mask)
         with atomic(path) as temp_path, rasterio.open(temp_path, "w", **profile) as target:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 from scipy import ndimage
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
@@ -75,7 +76,8 @@ def label_strip(labels: NDArray[np.uint8], classes: NDArray[np.bool_]) -> Ids:
     """Ids (h, w) from 1 of the objects in labels (h, w); 0 where `classes` (256,) says no."""
     ids = np.zeros(labels.shape, np.int32)
     count = 0
-    for label in np.flatnonzero(np.bincount(labels.ravel(), minlength=256)):
+    # Pillow counts bytes as they are, ten times as fast as NumPy, which widens them
+    for label in np.flatnonzero(Image.fromarray(labels).histogram()):
         if not classes[label]:
             continue
         own, own_count = ndimage.label(labels == label, _TOUCHING)
@@ -216,7 +218,7 @@ class ObjectSums:
                 keys[first : height - down, left : left + wide]
                 != keys[first + down :, beside : beside + wide]
             )
-            rows, columns = np.nonzero(differ)
+            rows, columns = np.divmod(np.flatnonzero(differ), wide)
             rows += first
             own = ids[rows, columns + left]
             self._count(self._strips[-1], own[rows > 0], spacing)

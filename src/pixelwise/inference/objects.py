@@ -207,9 +207,8 @@ def _write_mask(
         write_object_polygons(
             object_map,
             object_map.with_suffix(".geojson"),
-            objects.pixels,
+            objects.box[:, 2],
             lambda number: _as_properties(row_of(number - 1)),
-            None if finder.classes[0] else mask,
         )
     return Counter(names[label] for label in objects.label)
 

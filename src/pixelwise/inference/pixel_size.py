@@ -8,6 +8,9 @@ from pixelwise.errors import ConfigError
 
 _LENGTH = re.compile(r"\s*([0-9.]+(?:e-?[0-9]+)?)\s*([^\W\d_]+)\s*", re.IGNORECASE)
 
+# Shorter ones, and the inverse of it, are slips: squares of them are no numbers to read.
+_LEAST = 1e-6
+
 
 @dataclass(frozen=True)
 class PixelSize:
@@ -27,5 +30,10 @@ class PixelSize:
         if match is None or not 0 < length < math.inf:
             raise ConfigError(
                 f"pixel size '{text}': give a length above 0 and its unit, such as 0.25um"
+            )
+        if not _LEAST <= length <= 1 / _LEAST:
+            raise ConfigError(
+                f"pixel size '{text}': no pixel is {length:g} {match[2]} long; give another unit, "
+                "so that the number lies between a millionth and a million, such as 0.25um"
             )
         return cls(length, match[2])

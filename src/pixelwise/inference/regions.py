@@ -138,17 +138,17 @@ def write_polygons(mask: Path, path: Path, names: tuple[str, ...]) -> bool:
 
 
 def write_features(
-    path: Path, place: Georeference, features: Iterable[tuple[dict[str, object], object]]
+    path: Path, place: Georeference, features: Iterable[tuple[dict[str, object], str]]
 ) -> None:
-    """Write a GeoJSON file of (properties, geometry in `place`), one after another."""
+    """Write a GeoJSON file of (properties, geometry in `place` as JSON), one after another."""
     head: dict[str, object] = {"type": "FeatureCollection"}
     if not place.on_earth:
         head |= {"crs": None, "coordinates": _describe_coordinates(place)}
     with atomic(path) as temp_path, temp_path.open("w", encoding="utf-8") as file:
         file.write(json.dumps(head)[:-1] + ', "features": [')
         for number, (properties, geometry) in enumerate(features):
-            feature = {"type": "Feature", "properties": properties, "geometry": geometry}
-            file.write(("," if number else "") + "\n" + json.dumps(feature))
+            feature = f'"properties": {json.dumps(properties)}, "geometry": {geometry}'
+            file.write(f'{"," if number else ""}\n{{"type": "Feature", {feature}}}')
         file.write("\n]}\n")
 
 
@@ -160,7 +160,7 @@ def _describe_coordinates(place: Georeference) -> str:
 
 def _features(
     dataset: Any, names: tuple[str, ...], place: Georeference
-) -> Iterator[tuple[dict[str, object], object]]:
+) -> Iterator[tuple[dict[str, object], str]]:
     areas = read_pixel_areas(dataset)
     for label, rings in raster_outlines(dataset):
         if label == VOID:
@@ -168,20 +168,18 @@ def _features(
         properties: dict[str, object] = {"label": label, "class": names[label]}
         if areas is not None:
             properties["square_metres"] = round(areas.of_polygon(rings), 3)
-        yield properties, place_rings(rings, place)
+        yield properties, json.dumps(place_rings(rings, place))
 
 
-def raster_outlines(dataset: Any, mask: Any = None) -> Iterator[tuple[int, list[Floats]]]:
+def raster_outlines(dataset: Any) -> Iterator[tuple[int, list[Floats]]]:
     """Each region of an open raster of one band whose pixels touch by their sides: its value, and
-    its rings (n, 2) of (column, row), the outer one first. mask: another open raster of uint8,
-    where that is 0 no region is looked for.
+    its rings (n, 2) of (column, row), the outer one first.
     """
     features = require_package("rasterio.features")
     to_pixels = ~dataset.transform
     # GDAL itself applies the transform of a band
     band = require_package("rasterio").band
-    where = None if mask is None else band(mask, 1)
-    for outline, value in features.shapes(band(dataset, 1), mask=where):
+    for outline, value in features.shapes(band(dataset, 1)):
         yield int(value), [_to_pixels(ring, to_pixels) for ring in outline["coordinates"]]
 
 

@@ -103,7 +103,7 @@ def one_class_error(model: object, classes: Classes) -> ModelError:
     """That a model of overlapping classes came where one class a pixel is needed."""
     return ModelError(
         f"model {model}: a model of overlapping classes ({', '.join(classes.names)}), and this "
-        "needs one class a pixel; `predict`, `evaluate` and `export` take it, in Python "
+        "needs one class a pixel; `predict`, `evaluate`, `export` and `serve` take it, in Python "
         "load(model, layers=True) and evaluate_layers"
     )
 

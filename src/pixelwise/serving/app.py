@@ -12,6 +12,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 
 import pixelwise
+from pixelwise.inference.layer_predictor import LayerPredictor
 from pixelwise.inference.predictor import Predictor
 from pixelwise.serving.api_page import add_api_page
 from pixelwise.serving.error_handlers import ErrorBody, register_error_handlers
@@ -61,6 +62,8 @@ class ModelCard(BaseModel):
     name: str
     classes: list[str]
     palette: list[tuple[int, int, int]]
+    overlapping: bool
+    """Whether a pixel may be of several classes."""
 
 
 class Models(BaseModel):
@@ -166,6 +169,7 @@ def _add_segment(app: FastAPI, service: Service) -> None:
                 name=name,
                 classes=list(predictor.classes.names),
                 palette=list(predictor.classes.palette),
+                overlapping=isinstance(predictor, LayerPredictor),
             )
             for name, predictor in service.predictors.items()
         ]

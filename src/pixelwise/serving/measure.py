@@ -19,6 +19,7 @@ from pixelwise.datasets.synthetic import draw_scene
 from pixelwise.errors import PixelwiseError
 from pixelwise.inference.backends.autotune import AutoRunner
 from pixelwise.inference.ensemble import Ensemble
+from pixelwise.inference.layer_predictor import predict_any
 from pixelwise.inference.load import load
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.threads import CALLS
@@ -35,9 +36,9 @@ def warm_up(predictor: Predictor) -> None:
     channels = predictor.rule.channels
     if channels is not None:  # any values will do
         scene = np.resize(scene, (*scene.shape[:2], channels.count))
-    predictor.predict(scene)
+    predict_any(predictor, scene)
     with CALLS.expect_many():
-        predictor.predict(scene)
+        predict_any(predictor, scene)
 
 
 class InterimRunner:
@@ -148,7 +149,7 @@ def main(model: str, precision: str, height: str, width: str) -> None:
     if hasattr(os, "nice"):
         os.nice(5)
     tile = (int(height), int(width))
-    warm_up(load(model, runtime="auto", precision=precision or None, tile=tile))
+    warm_up(load(model, runtime="auto", precision=precision or None, tile=tile, layers=True))
 
 
 if __name__ == "__main__":

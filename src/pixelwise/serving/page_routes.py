@@ -24,11 +24,13 @@ from starlette.types import Receive, Scope, Send
 
 from pixelwise.classes import VOID_COLOUR, quantize_confidence
 from pixelwise.errors import ConfigError, PixelwiseError
-from pixelwise.inference.predictor import Result
+from pixelwise.inference.layer_predictor import LayerPredictor, LayerResult
+from pixelwise.inference.predictor import Predictor, Result
 from pixelwise.io.images import Array, encode_image
 from pixelwise.serving.error_handlers import ApiError
 from pixelwise.serving.examples import find_examples
 from pixelwise.serving.job_queue import Job, JobQueue
+from pixelwise.serving.layer_responses import encode_layers, quantize_scores
 from pixelwise.serving.params import SegmentParams
 from pixelwise.serving.responses import describe_notes, encode
 from pixelwise.serving.service import Service
@@ -131,7 +133,10 @@ def _add_streams(app: FastAPI, service: Service) -> None:
     async def segment(model: str) -> Response:
         def work(body: bytes, job: Job) -> dict[str, object]:
             check_header(body, settings)
-            return describe_result(service.segment(model, body, job), model)
+            result = service.segment(model, body, job)
+            if isinstance(result, LayerResult):
+                return describe_layers(result, service.predictors[model], model)
+            return describe_result(result, model)
 
         return ProgressStream(service.get_queue(model), settings, work)
 
@@ -229,16 +234,58 @@ def describe_result(result: Result, model: str) -> dict[str, object]:
     with gzip, in base64. mask: the whole palette PNG in base64. notes: what reading did to the
     image. data: the JSON of /v1/segment.
     """
-    step = max(1, math.ceil((result.labels.size / MAX_VIEW_PIXELS) ** 0.5))
-    labels = np.ascontiguousarray(result.labels[::step, ::step])  # (H / step, W / step)
-    confidence = quantize_confidence(result.confidence[::step, ::step])
-    photo = result.rgb
-    if step > 1:
-        width_height = labels.shape[::-1]
-        photo = np.asarray(Image.fromarray(photo).resize(width_height, Image.Resampling.BOX))
+    step = _view_step(result)
     return {
-        "size": result.labels.shape,
-        "view": labels.shape,
+        **_describe_view(result, step),
+        "labels": _pack(result.labels[::step, ::step]),
+        "confidence": _pack(quantize_confidence(result.confidence[::step, ::step])),
+        "mask": base64.b64encode(encode(result, _DEFAULTS, "mask", model)).decode(),
+        "data": encode(result, _DEFAULTS, "json", model).decode(),
+    }
+
+
+def describe_layers(result: LayerResult, model: Predictor, name: str) -> dict[str, object]:
+    """As `describe_result`, of classes that overlap: in place of labels and confidence `layers`,
+    scores of each class, and `thresholds`, both 0 to 255; in place of `mask` a PNG a class.
+    """
+    assert isinstance(model, LayerPredictor)
+    step = _view_step(result)
+    thresholds = [max(1, round(255 * threshold)) for threshold in model.thresholds]
+    layers = []
+    for scores, layer, threshold in zip(
+        quantize_scores(result), result.layers, thresholds, strict=True
+    ):
+        # so that rounding takes no pixel out of a layer, nor into it
+        bounded = np.where(
+            layer == 1, np.maximum(scores, threshold), np.minimum(scores, threshold - 1)
+        )
+        layers.append(_pack(bounded[::step, ::step].astype(np.uint8)))
+    masks = [encode_image((layer == 1) * np.uint8(255), "PNG") for layer in result.layers]
+    return {
+        **_describe_view(result, step),
+        "layers": layers,
+        "thresholds": thresholds,
+        "masks": [base64.b64encode(mask).decode() for mask in masks],
+        "data": encode_layers(result, _DEFAULTS, "json", name).decode(),
+    }
+
+
+def _view_step(result: Result | LayerResult) -> int:
+    """Every so manieth row and column is shown."""
+    height, width = result.rgb.shape[:2]
+    step: int = max(1, math.ceil((height * width / MAX_VIEW_PIXELS) ** 0.5))
+    return step
+
+
+def _describe_view(result: Result | LayerResult, step: int) -> dict[str, object]:
+    photo = result.rgb
+    size = photo.shape[:2]
+    view = photo[::step, ::step].shape[:2]
+    if step > 1:
+        photo = np.asarray(Image.fromarray(photo).resize(view[::-1], Image.Resampling.BOX))
+    return {
+        "size": size,
+        "view": view,
         "notes": describe_notes(result),
         "classes": [
             {"name": name, "colour": colour}
@@ -246,10 +293,6 @@ def describe_result(result: Result, model: str) -> dict[str, object]:
         ],
         "void": VOID_COLOUR,
         "image": encode_data_url(photo),
-        "labels": _pack(labels),
-        "confidence": _pack(confidence),
-        "mask": base64.b64encode(encode(result, _DEFAULTS, "mask", model)).decode(),
-        "data": encode(result, _DEFAULTS, "json", model).decode(),
     }
 
 

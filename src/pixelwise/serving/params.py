@@ -30,10 +30,19 @@ class SegmentParams(BaseModel, extra="forbid"):
         description=(
             "mask: palette PNG of class ids, 255 where void. overlay: the image tinted, JPEG. "
             "confidence: grey PNG, 255 = sure. json: shares and regions. If not given, Accept "
-            "decides: PNG, JPEG (overlay) or JSON."
+            "decides: PNG, JPEG (overlay) or JSON. Where the model's classes overlap, mask (255 "
+            "where the class is) and confidence are of the one class that `classes` names."
         ),
     )
-    threshold: float = Field(0, ge=0, le=1, description="Pixels of less confidence become void.")
+    threshold: float = Field(
+        0,
+        ge=0,
+        le=1,
+        description=(
+            "Pixels of less confidence become void; of overlapping classes, the score from which a "
+            "pixel is of a class, in place of the model's."
+        ),
+    )
     classes: list[Annotated[str, Field(max_length=200)]] = Field(
         [],
         description="Names of classes to keep; others become void. All if none are given.",

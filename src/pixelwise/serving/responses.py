@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from pixelwise.classes import VOID, quantize_confidence
+from pixelwise.inference.layer_predictor import LayerResult
 from pixelwise.inference.predictor import Result
 from pixelwise.inference.regions import outlines
 from pixelwise.io.images import encode_image, encode_labels
@@ -69,7 +70,7 @@ def encode(result: Result, params: SegmentParams, kind: Format, model: str) -> b
     return json.dumps(_describe(result, params, model), separators=(",", ":")).encode()
 
 
-def describe_notes(result: Result) -> list[str]:
+def describe_notes(result: Result | LayerResult) -> list[str]:
     """What reading did to the image, a sentence each, in the characters that a header may have."""
     sentences = (str(note) for note in result.notes if note.what)
     return [sentence.encode("ascii", "replace").decode() for sentence in sentences]

@@ -3,6 +3,7 @@ the answer.
 """
 
 import asyncio
+import math
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from functools import partial
@@ -14,11 +15,17 @@ from prometheus_client import Gauge
 from starlette.requests import ClientDisconnect
 
 from pixelwise.errors import ConfigError
+from pixelwise.inference.layer_predictor import LayerPredictor, LayerResult, predict_any
 from pixelwise.inference.predictor import Predictor, Result
 from pixelwise.inference.tta import Logits, Pixels, Runner
 from pixelwise.io.images import Array
 from pixelwise.serving.error_handlers import ApiError
 from pixelwise.serving.job_queue import Job, JobQueue
+from pixelwise.serving.layer_responses import (
+    apply_layer_params,
+    choose_layer_format,
+    encode_layers,
+)
 from pixelwise.serving.middleware import Metrics
 from pixelwise.serving.params import SegmentParams, check_class_names, check_single, choose_format
 from pixelwise.serving.responses import (
@@ -80,7 +87,7 @@ class Service:
             raise ApiError(404, "unknown_model", f"no model of that name: choose one of {names}")
         return self.queues[name]
 
-    def segment(self, name: str, data: bytes, job: Job) -> Result:
+    def segment(self, name: str, data: bytes, job: Job) -> Result | LayerResult:
         """Label the image file `data` in a thread of the model's queue; `job` hears which share of
         tiles has begun.
         """
@@ -97,8 +104,8 @@ class Service:
 
             return run_tile
 
-        result = predictor.wrap_runners(report_tiles).predict(picture)
-        self.metrics.pixels.labels(name).inc(result.labels.size)
+        result = predict_any(predictor.wrap_runners(report_tiles), picture)
+        self.metrics.pixels.labels(name).inc(math.prod(size))
         return result
 
     async def handle(self, request: Request, params: SegmentParams) -> Response:
@@ -107,13 +114,19 @@ class Service:
         kind = choose_format(params, request.headers.get("accept", "*/*"))
         name = next(iter(self.queues)) if params.model is None else params.model
         queue = self.get_queue(name)
-        check_class_names(params, self.predictors[name].classes.names)
+        predictor = self.predictors[name]
+        check_class_names(params, predictor.classes.names)
+        if isinstance(predictor, LayerPredictor):
+            kind = choose_layer_format(params, kind, predictor.classes.names)
 
         def work(data: bytes, job: Job) -> Response:
-            result = apply_params(self.segment(name, data, job), params)
+            result = self.segment(name, data, job)
             notes = describe_notes(result)
             headers = {NOTES_HEADER: "; ".join(notes)} if notes else None
-            body = encode(result, params, kind, name)
+            if isinstance(result, LayerResult):
+                body = encode_layers(apply_layer_params(result, params), params, kind, name)
+            else:
+                body = encode(apply_params(result, params), params, kind, name)
             return Response(body, media_type=MEDIA_TYPES[kind], headers=headers)
 
         with queue.acquire(body_size_limit(request, self.settings)) as job:

@@ -4,6 +4,7 @@ import torch
 from lightning_fabric import Fabric
 
 from pixelwise.classes import VOID
+from pixelwise.datasets.alpha import AlphaReader
 from pixelwise.datasets.scan import SplitStats
 from pixelwise.datasets.types import DataSet
 from pixelwise.errors import DataError
@@ -32,7 +33,7 @@ def make_samples(
     picture_sizes: PictureSizes,
 ) -> TrainingSet:
     """The augmented samples of a split, seen at the size at which a prediction sees pictures."""
-    augment = _make_augmentation(config, train, rule)
+    augment = _make_augmentation(config, train, rule, is_alpha=dataset.read_alpha is not None)
     cache = config.data.cache
     options = config.augmentation
     candidates = None
@@ -44,7 +45,7 @@ def make_samples(
         image_cache = ImageCache(train.sizes, cache * 2**20, channels=channels)
     return TrainingSet(
         train.pairs,
-        dataset.read_labels,
+        dataset.read_alpha or dataset.read_labels,
         augment,
         config.run.seed,
         void_as=0 if config.data.void_as_background else VOID,
@@ -57,7 +58,9 @@ def make_samples(
     )
 
 
-def _make_augmentation(config: TrainConfig, train: SplitStats, rule: ReadingRule) -> Augmentation:
+def _make_augmentation(
+    config: TrainConfig, train: SplitStats, rule: ReadingRule, *, is_alpha: bool
+) -> Augmentation:
     """That of the chosen strength, with what the config sets besides; rare classes are drawn more
     often.
     """
@@ -72,6 +75,8 @@ def _make_augmentation(config: TrainConfig, train: SplitStats, rule: ReadingRule
     weights = class_weights("median", torch.tensor(train.pixels), torch.tensor(train.holding))
     assert weights is not None
     fields["class_weights"] = tuple(weights.tolist())
+    if is_alpha:
+        fields["rare"] = 0.0  # levels are no classes that could be rare
     fields["by_band"] = rule.channels is not None
     return Augmentation(crop, **fields)
 
@@ -106,4 +111,5 @@ def make_loaders(
     whole = WholeImages(val.pairs, samples.read_labels, samples.rule, picture_sizes)
     statistics = FixedBatches(samples, min(batch, len(samples)), config.optim.bn_batches or 0)
     validation = validation_loader(whole, workers=workers, part=part, pin=pin)
-    return Loaders(loader, epochs, validation, statistics)
+    is_alpha = isinstance(samples.read_labels, AlphaReader)
+    return Loaders(loader, epochs, validation, statistics, is_alpha)

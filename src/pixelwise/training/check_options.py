@@ -28,10 +28,11 @@ def check_model_options(config: TrainConfig) -> None:
         check_weights_file(options.weights)
 
 
-def check_multilabel_options(config: TrainConfig, reading: DataOptions) -> None:
-    """Raises ConfigError for what is not done where classes overlap."""
-    if not reading.multilabel:
+def check_target_options(config: TrainConfig, reading: DataOptions) -> None:
+    """Raises ConfigError for what is not done where classes overlap, or where alpha is learned."""
+    if not reading.multilabel and not reading.matte:
         return
+    target = "multilabel" if reading.multilabel else "matte"
     optim = config.optim
     values = {
         "teacher": optim.teacher,
@@ -43,5 +44,6 @@ def check_multilabel_options(config: TrainConfig, reading: DataOptions) -> None:
     }
     for name, value in values.items():
         if value:
-            raise ConfigError(f"{name} needs one class a pixel: leave it out, or multilabel")
-    make_layer_loss(optim.loss)
+            raise ConfigError(f"{name} needs one class a pixel: leave it out, or {target}")
+    if reading.multilabel:
+        make_layer_loss(optim.loss)

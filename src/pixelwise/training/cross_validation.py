@@ -16,15 +16,18 @@ from pixelwise.datasets.types import ALL, DataOptions, DataSet, Pair, path_withi
 from pixelwise.errors import ConfigError, DataError
 from pixelwise.evaluation.find_label_issues import find_label_issues
 from pixelwise.evaluation.fold_report import FoldScore, score_folds, write_fold_page
+from pixelwise.evaluation.layer_result import LayerEvaluation
 from pixelwise.evaluation.out_of_fold import hold_out_images
 from pixelwise.evaluation.result import Evaluation
+from pixelwise.evaluation.score_layers import score_layers
 from pixelwise.evaluation.scoring import score
+from pixelwise.inference.layer_predictor import LayerPredictor, predict_any
 from pixelwise.inference.load import load, read_any_header
 from pixelwise.metrics.confusion import json_number
 from pixelwise.models.checkpoint import FOLDS_FILE
 from pixelwise.notebook_progress import default_progress
 from pixelwise.progress import Progress
-from pixelwise.training.check_options import check_model_options
+from pixelwise.training.check_options import check_model_options, check_target_options
 from pixelwise.training.config import TrainConfig
 from pixelwise.training.fold_record import (
     FoldPlan,
@@ -58,14 +61,15 @@ _LEAST_SHARE = 0.5
 class CrossValidation:
     """What the models of all folds do on the images that each held out.
 
-    `evaluation` and `folds` are of all images, None and empty where a fold was stopped.
+    `evaluation` and `folds` are of all images, None and empty where a fold was stopped; `suspects`
+    is how many labels may be wrong, None where classes overlap too.
     """
 
     path: Path
     runs: tuple[Path, ...]
-    evaluation: Evaluation | None = None
+    evaluation: Evaluation | LayerEvaluation | None = None
     folds: tuple[FoldScore, ...] = ()
-    suspects: int = 0
+    suspects: int | None = None
 
     @property
     def stopped(self) -> bool:
@@ -107,7 +111,8 @@ def cross_validate(
         if resume and (path / FOLDS_FILE).is_file():
             plan, state = read_plan(path)
             progress.log(f"resumed with the options of then: {len(plan.images)} folds")
-            check_same_folds(plan, open_dataset(data, plan.reading), folds, path, Path(data))
+            dataset = open_dataset(data, plan.reading, layers=True)
+            check_same_folds(plan, dataset, folds, path, Path(data))
         else:
             plan = _make_plan(Path(data), config, reading, folds or 5, progress)
             state = FoldState()
@@ -128,12 +133,11 @@ def cross_validate(
 
 def _check_options(config: TrainConfig, reading: DataOptions) -> None:
     check_model_options(config)
+    check_target_options(config, reading)
     if config.run.devices > 1 or int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise ConfigError(
             "--folds trains one model after another in one process: leave out devices and torchrun"
         )
-    if reading.multilabel:
-        raise ConfigError("--folds with --multilabel is not done: train one model, without --folds")
     if reading.val_images:
         raise ConfigError("val_images name the images of one fold: leave them out with --folds")
 
@@ -143,7 +147,7 @@ def _make_plan(
 ) -> FoldPlan:
     """Which images each fold holds out, logged."""
     progress.log_section("Folds")
-    dataset = open_dataset(data, reading)
+    dataset = open_dataset(data, reading, layers=True)
     if dataset.whole is not None:
         raise DataError(
             "the data is one picture, whose blocks border on each other: folds need several "
@@ -259,14 +263,14 @@ def _train_fold(
 
 def _time_end(data: Path, run: Path, plan: FoldPlan) -> float:
     """The seconds that scoring all images, and searching them for wrong labels, will take."""
-    dataset = open_dataset(data, plan.reading)
-    predictor = load(run, device=plan.config.run.device)
+    dataset = open_dataset(data, plan.reading, layers=True)
+    predictor = load(run, device=plan.config.run.device, layers=True)
     pairs = dataset.pairs("train")[: _TIMED_IMAGES + 1]
     start = time.monotonic()
     for place, pair in enumerate(pairs):
         if place == 1:  # the first pays for allocation
             start = time.monotonic()
-        predictor.predict(pair.image, scores="probabilities")
+        predict_any(predictor, pair.image)
     seconds = (time.monotonic() - start) / max(1, len(pairs) - 1)
     return seconds * _END_PASSES * sum(map(len, plan.images.values()))
 
@@ -274,16 +278,24 @@ def _time_end(data: Path, run: Path, plan: FoldPlan) -> float:
 def _finish(
     data: Path, out: Path, plan: FoldPlan, state: FoldState, progress: Progress
 ) -> CrossValidation:
-    """Score all images out of fold, search them for wrong labels, and write all that down."""
+    """Score all images out of fold, search them for wrong labels, and write all that down. Of
+    classes that overlap no wrong labels are sought.
+    """
     progress.log_section("Out of fold")
-    dataset = _pool(open_dataset(data, plan.reading), plan)
-    predictor = hold_out_images(load(out, device=plan.config.run.device), dataset)
+    dataset = _pool(open_dataset(data, plan.reading, layers=True), plan)
+    models = load(out, device=plan.config.run.device, layers=True)
+    predictor = hold_out_images(models, dataset)
     pairs = dataset.pairs(ALL)
-    evaluation = score(predictor, dataset, pairs, split=SPLIT, progress=progress)
+    evaluation: Evaluation | LayerEvaluation
+    issues = None
+    if isinstance(predictor, LayerPredictor):
+        evaluation = score_layers(predictor, dataset, pairs, split=SPLIT, progress=progress)
+    else:
+        evaluation = score(predictor, dataset, pairs, split=SPLIT, progress=progress)
+        issues = find_label_issues(
+            predictor, data, out=out / "suspects", options=plan.reading, progress=progress
+        )
     folds = score_folds(evaluation, _name_images(dataset.root, pairs, plan))
-    issues = find_label_issues(
-        predictor, data, out=out / "suspects", options=plan.reading, progress=progress
-    )
     evaluation.write_json(out / "scores.json")
     write_fold_page(
         out / "report.html",
@@ -295,15 +307,16 @@ def _finish(
         notes=plan.notes,
     )
     names = evaluation.classes.names
+    suspects = None if issues is None else len(issues.issues)
     state.result = {
         "mean_iou": json_number(evaluation.scores.mean_iou),
         "mean_iou_95": [json_number(bound) for bound in evaluation.mean_iou_interval],
         "folds": {fold.name: fold.as_dict(names) for fold in folds},
-        "suspects": len(issues.issues),
+        "suspects": suspects,
     }
     write_state(out, plan, state)
     runs = _list_runs(out, plan)
-    return CrossValidation(out, runs, evaluation, tuple(folds), len(issues.issues))
+    return CrossValidation(out, runs, evaluation, tuple(folds), suspects)
 
 
 def _pool(dataset: DataSet, plan: FoldPlan) -> DataSet:

@@ -22,6 +22,7 @@ from pixelwise.models.picture_sizes import PictureSizes
 from pixelwise.models.pretrained import is_pretrained
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.progress import Progress
+from pixelwise.training.alpha_losses import make_alpha_loss
 from pixelwise.training.auto_config import (
     choose_open_options,
     enough_memory_for_steps,
@@ -356,6 +357,8 @@ def _make_loss(dataset: DataSet, train: SplitStats, config: TrainConfig) -> Loss
         weight = weight.to(config.run.device)
     if dataset.multilabel:
         return make_layer_loss(options.loss, weight=weight)
+    if dataset.read_alpha is not None:
+        return make_alpha_loss(options.loss, weight=weight)
     loss = make_loss(options.loss, weight=weight, smoothing=options.label_smoothing)
     levels = find_levels(dataset.classes)
     if levels and options.tree_weight:

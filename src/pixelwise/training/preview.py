@@ -10,7 +10,7 @@ from pixelwise.datasets.types import DataOptions
 from pixelwise.notebook_progress import default_progress
 from pixelwise.progress import Progress
 from pixelwise.reports.plots import draw_augmentation
-from pixelwise.training.check_options import check_model_options, check_multilabel_options
+from pixelwise.training.check_options import check_model_options, check_target_options
 from pixelwise.training.config import TrainConfig
 from pixelwise.training.plan import TrainingPlan, make_plan
 from pixelwise.training.recipes import split_options
@@ -35,7 +35,7 @@ def preview(
     path = Path(out) / "preview.png"
     config, reading = split_options(config, options)
     check_model_options(config)
-    check_multilabel_options(config, reading)
+    check_target_options(config, reading)
     progress.log_section("Data")
     dataset = open_dataset(data, reading, layers=True)
     for note in dataset.notes:

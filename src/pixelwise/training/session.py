@@ -38,7 +38,7 @@ from pixelwise.training.losses import Loss
 from pixelwise.training.optim import freeze_layers
 from pixelwise.training.profiling import OperatorProfile, Stopwatch
 from pixelwise.training.schedule import Budget, longer_round, rate_factor
-from pixelwise.training.tasks import MULTILABEL, ONE_CLASS, PixelCounts, Task
+from pixelwise.training.tasks import ALPHA, MULTILABEL, ONE_CLASS, PixelCounts, Task
 
 # What follows the last validation takes as long as so many of them: trials of the input scale and
 # the report's scores. At most MOST_RESERVED of the minutes are reserved for it.
@@ -56,6 +56,8 @@ class Loaders:
     val: DataLoader[list[Batch]]
     statistics: Iterable[Tensor] = ()
     """Images from which batch normalisation's statistics are taken anew before a validation."""
+    is_alpha: bool = False
+    """Whether targets are levels of alpha."""
 
 
 class NotFiniteError(TrainingError):
@@ -103,6 +105,8 @@ class Session:
     @property
     def task(self) -> Task:
         """What the network's logits mean."""
+        if self.loaders.is_alpha:
+            return ALPHA
         return MULTILABEL if self.model.multilabel else ONE_CLASS
 
     @property
@@ -205,7 +209,7 @@ class Session:
             self._step()
         with self.watch("scores"):
             predicted = self.task.decide(logits.detach())  # (N, h, w), or layers
-            confusion.update(target, predicted, images=len(target))
+            confusion.update(self.task.to_truth(target), predicted, images=len(target))
         return value
 
     def _must_stop(self) -> bool:
@@ -260,7 +264,8 @@ class Session:
                 with self.fabric.autocast():
                     logits = net(images)
                 losses.append(float(self.task.validation_loss(logits, target)))
-                confusion.update(target, self.task.decide(logits), images=0)
+                truth = self.task.to_truth(target)
+                confusion.update(truth, self.task.decide(logits), images=0)
             confusion.images += 1
         mean_loss = reduce_mean(self.fabric, sum(losses), len(losses))
         return mean_loss, all_reduce_counts(self.fabric, confusion)

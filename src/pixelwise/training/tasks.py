@@ -1,4 +1,6 @@
-"""What a network's logits mean, one class a pixel or several: how they are decided and counted."""
+"""What a network's logits mean, one class a pixel, several, or alpha: how they are decided and
+counted.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,10 +9,15 @@ from torch import Tensor
 
 from pixelwise.metrics.confusion import ConfusionMatrix
 from pixelwise.metrics.layer_counts import LayerCounts
+from pixelwise.training.alpha_losses import soft_cross_entropy, to_classes
 from pixelwise.training.layer_losses import binary_cross_entropy
 from pixelwise.training.losses import Loss, cross_entropy
 
 PixelCounts = ConfusionMatrix | LayerCounts
+
+
+def _as_it_is(target: Tensor) -> Tensor:
+    return target
 
 
 @dataclass(frozen=True)
@@ -22,6 +29,8 @@ class Task:
     decide: Callable[[Tensor], Tensor]
     """Logits (N, C, H, W) to what is counted beside the target."""
     validation_loss: Loss
+    to_truth: Callable[[Tensor], Tensor] = _as_it_is
+    """The target to what is counted."""
 
 
 def _top_class(logits: Tensor) -> Tensor:
@@ -34,4 +43,5 @@ def _above_half(logits: Tensor) -> Tensor:
 
 
 ONE_CLASS = Task(ConfusionMatrix, _top_class, cross_entropy)
+ALPHA = Task(ConfusionMatrix, _top_class, soft_cross_entropy, to_classes)
 MULTILABEL = Task(LayerCounts, _above_half, binary_cross_entropy)

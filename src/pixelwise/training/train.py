@@ -8,7 +8,7 @@ from typing import Any
 from pixelwise.config_fields import list_options
 from pixelwise.datasets.types import DataOptions
 from pixelwise.progress import Progress
-from pixelwise.training.check_options import check_model_options, check_multilabel_options
+from pixelwise.training.check_options import check_model_options, check_target_options
 from pixelwise.training.config import TrainConfig
 from pixelwise.training.distributed import is_first
 from pixelwise.training.loaders import stop_in_starting_worker
@@ -38,7 +38,7 @@ def train(
     run = Path(out)
     config, reading = split_options(config, options)
     check_model_options(config)
-    check_multilabel_options(config, reading)
+    check_target_options(config, reading)
     check_one_process(config, max(config.run.devices, int(os.environ.get("WORLD_SIZE", "1"))))
     return train_run(data, run, config, reading, resume=resume, progress=progress)
 

@@ -17,6 +17,7 @@ from PIL import Image
 
 from pixelwise.classes import Classes
 from pixelwise.errors import ModelError
+from pixelwise.inference.layer_predictor import LayerPredictor
 from pixelwise.inference.predictor import Predictor
 from pixelwise.serving import Settings, create_app
 
@@ -33,6 +34,7 @@ ARGS = [
 ARGS += ["--disable-component-update", "--disable-sync", "--use-fake-device-for-media-stream"]
 SETTINGS = Settings(max_bytes=4_000_000)
 PALETTE = ((250, 120, 0), (10, 200, 90), (60, 60, 250))
+LAYERS = Classes(("shirt", "logo"), ((200, 0, 0), (0, 0, 200)))
 # Addresses that this process connected to.
 CONNECTED: list[tuple[str, int]] = []
 
@@ -45,6 +47,11 @@ def _record_connection(event: str, arguments: tuple[Any, ...]) -> None:
 def by_channel(rgb: np.ndarray) -> np.ndarray:
     """The strongest of red, green and blue is the class; nearly grey is not sure."""
     return np.float32(0.04) * rgb.astype(np.float32)
+
+
+def by_red_and_blue(rgb: np.ndarray) -> np.ndarray:
+    """Logits of classes that overlap: where there is red, and where there is blue."""
+    return np.where(rgb[:, [0, 2]] > 100, 2.0, -2.0).astype(np.float32)
 
 
 def halves() -> np.ndarray:
@@ -107,6 +114,7 @@ def site() -> Iterator[Site]:
         model: server.predictor(model)
         for model in ("colours", "animals", "slow", "broken", "wrong")
     }
+    models["layers"] = LayerPredictor(by_red_and_blue, LAYERS, thresholds=(0.5, 0.6))
     sys.addaudithook(_record_connection)
     with run_server(create_app(models, SETTINGS, style=server.style)) as port:
         server.url = f"http://127.0.0.1:{port}/"

@@ -46,7 +46,7 @@ def index(root: Path, options: DataOptions) -> Index:
         raise DataError(f"{root}: no mattes; it needs {LAYOUT}")
     notes = [
         f"format matte: files ending in {_ENDING}; alpha of {options.matte_threshold} or more "
-        "is person"
+        "is person" + ("; alpha itself is learned" if options.matte else "")
     ]
     splits: dict[str, tuple[Pair, ...]] = {}
     for split, folder in folders:

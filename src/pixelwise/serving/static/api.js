@@ -25,10 +25,15 @@ export async function postBytes(path, body, options) {
   }
 }
 
-/** The labels of a picture as the viewer takes them: `labels`, `confidence` and `mask` as bytes. */
+/** The labels of a picture as the viewer takes them: `labels`, `confidence` and `mask` as bytes;
+ * of classes that overlap `layers` of scores, and `masks`. */
 export async function segmentPicture(model, image, options) {
   const path = `page/segment?model=${encodeURIComponent(model)}`;
   const answer = await postBytes(path, image, options);
+  if (answer.layers) {
+    const layers = await Promise.all(answer.layers.map(unpack));
+    return { ...answer, layers, masks: answer.masks.map(decodeBase64) };
+  }
   const planes = await Promise.all([unpack(answer.labels), unpack(answer.confidence)]);
   return { ...answer, labels: planes[0], confidence: planes[1], mask: decodeBase64(answer.mask) };
 }

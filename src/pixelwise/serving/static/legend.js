@@ -1,6 +1,6 @@
 // The list of classes: what is shown, which share it has, and which class the pointer is on.
 import { cloneTemplate, percent } from "./dom.js";
-import { VOID, sumCounts } from "./overlay.js";
+import { VOID } from "./overlay.js";
 
 export class Legend {
   #list;
@@ -16,9 +16,9 @@ export class Legend {
   }
 
   /** Fill the list; gives the names of classes that do not occur. */
-  fill({ classes, counts, voidColour }) {
-    const pixels = classes.map((_, id) => sumCounts(counts, id));
-    const present = [...pixels.keys()].filter((id) => pixels[id]);
+  fill({ classes, planes, voidColour }) {
+    const pixels = classes.map((_, id) => planes.count(id, 0));
+    const present = [...pixels.keys()].filter((id) => planes.isListed(id));
     present.sort((first, second) => pixels[second] - pixels[first]);
     this.#rows.clear();
     for (const id of present) this.#rows.set(id, this.#createRow(id, classes[id]));
@@ -32,18 +32,18 @@ export class Legend {
   }
 
   /** Write the shares of pixels of at least `least` confidence; gives them as one text. */
-  update({ classes, counts, labels }, least) {
+  update({ classes, planes, pixels }, least) {
     const texts = [];
     let belowLeast = 0;
     for (const [id, row] of this.#rows) {
       if (id === VOID) continue;
-      belowLeast += sumCounts(counts, id, 0, least);
-      const share = percent(sumCounts(counts, id, least) / labels.length);
+      belowLeast += planes.countVoid(id, least);
+      const share = percent(planes.count(id, least) / pixels.length);
       row.querySelector("span").textContent = share;
       texts.push(`${classes[id].name} ${share}`);
     }
     const row = this.#rows.get(VOID);
-    row.querySelector("span").textContent = percent(belowLeast / labels.length);
+    row.querySelector("span").textContent = percent(belowLeast / pixels.length);
     row.hidden = !belowLeast;
     return texts.join(", ");
   }

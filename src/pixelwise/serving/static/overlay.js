@@ -1,7 +1,7 @@
 // Labels and confidence to colours: arithmetic on arrays alone, nothing of the document.
 
 export const VOID = 255;
-const DIMMED = 50; // opacity, of 255, of classes beside the highlighted one
+export const DIMMED = 50; // opacity, of 255, of classes beside the highlighted one
 const STRIPE = 3; // pixels of a stripe of void
 const LIGHT = 0xffffffff; // outlines: one of both lines shows on any photo
 const DARK = 0xff1c1614;
@@ -19,7 +19,7 @@ export function sumCounts(counts, id, from = 0, to = 256) {
 }
 
 /** A pixel as ImageData holds it on little-endian machines. */
-function abgr([red, green, blue], alpha) {
+export function abgr([red, green, blue], alpha) {
   return ((alpha << 24) | (blue << 16) | (green << 8) | red) >>> 0;
 }
 
@@ -75,7 +75,7 @@ export function cutOut(photo, { labels, confidence, classes }, view) {
 }
 
 /** A light line within each region, on the side of the higher id, and a dark one beside it. */
-function outline(pixels, shown, width, view) {
+export function outline(pixels, shown, width, view) {
   const isShown = Array.from({ length: 256 }, (_, id) => view.isShown(id));
   const mark = (i, j) => {
     const first = shown(i);
@@ -91,7 +91,8 @@ function outline(pixels, shown, width, view) {
   }
 }
 
-function opacityOf(id, { isShown, highlighted }) {
+/** Opacity of a class, of 255. */
+export function opacityOf(id, { isShown, highlighted }) {
   if (!isShown(id)) return 0;
   // no class steps back behind one that is hidden itself
   const dimmed = highlighted !== null && highlighted !== id && isShown(highlighted);

@@ -1,8 +1,8 @@
 // The viewer of a result: once the labels are there, all happens here.
-import { download, partsOf, percent } from "./dom.js";
+import { download, partsOf } from "./dom.js";
 import { showImage, stemOf } from "./images.js";
 import { Legend } from "./legend.js";
-import { VOID, countPixels, cutOut, paintPixels } from "./overlay.js";
+import { planesOf } from "./planes.js";
 import { Zoom } from "./zoom.js";
 
 export class ResultView {
@@ -52,18 +52,15 @@ export class ResultView {
   /** Show what `segmentPicture` gave about `file`, unless another one is waited for. */
   async show(answer, file) {
     if (file !== this.#file) return;
-    const { labels, confidence } = answer;
     const [height, width] = answer.view;
     const image = new ImageData(width, height);
     this.#result = {
-      labels,
-      confidence,
+      planes: planesOf(answer),
       image,
       pixels: new Uint32Array(image.data.buffer),
-      counts: countPixels(labels, confidence),
       classes: answer.classes,
       voidColour: answer.void,
-      mask: answer.mask,
+      masks: answer.masks ?? [answer.mask],
       data: answer.data,
     };
     this.#layer.width = width;
@@ -71,6 +68,10 @@ export class ResultView {
     await showImage(this.#find("photo"), answer.image);
     this.#setShape(width / height);
     this.#find("under").textContent = "Point at the picture, or tap it, to see what a pixel is.";
+    // of layers each class is as sure as its own score: no one confidence could be shown
+    this.#find("modes").hidden = this.#result.planes.overlaps;
+    this.#setLeast();
+    this.#setMode();
     const absent = this.#legend.fill(this.#result);
     this.#find("absent").textContent = absent.length ? `Not found: ${absent.join(", ")}.` : "";
     this.#paint();
@@ -103,7 +104,7 @@ export class ResultView {
   #listen() {
     const on = (part, kind, act) => this.#find(part).addEventListener(kind, act);
     on("least", "input", () => {
-      this.#find("least-value").textContent = `${this.#find("least").value} %`;
+      this.#setLeast();
       this.#paint();
     });
     for (const part of ["classes", "confidence"]) on(part, "change", () => this.#setMode());
@@ -125,10 +126,20 @@ export class ResultView {
     return Math.round(this.#find("least").value * 2.55); // percent to a byte
   }
 
+  #setLeast() {
+    const value = this.#find("least").value;
+    const isOwn = this.#result?.planes.overlaps && value === "0";
+    this.#find("least-value").textContent = isOwn ? "each class's own" : `${value} %`;
+  }
+
+  #byConfidence() {
+    return this.#find("confidence").checked && !this.#result?.planes.overlaps;
+  }
+
   #settings() {
     return {
       least: this.#least(),
-      byConfidence: this.#find("confidence").checked,
+      byConfidence: this.#byConfidence(),
       isShown: (id) => this.#legend.isShown(id),
       highlighted: this.#highlighted,
     };
@@ -136,7 +147,7 @@ export class ResultView {
 
   #paint() {
     if (!this.#result) return;
-    paintPixels(this.#result.pixels, this.#result, this.#settings());
+    this.#result.planes.paint(this.#result.pixels, this.#settings());
     this.#context.putImageData(this.#result.image, 0, 0);
     const shares = this.#legend.update(this.#result, this.#least());
     this.#layer.setAttribute("aria-label", `Classes found: ${shares}`);
@@ -151,22 +162,19 @@ export class ResultView {
 
   #describePixel(event) {
     if (!this.#result) return;
-    const { labels, confidence, classes } = this.#result;
     const { width, height } = this.#layer;
     const box = this.#layer.getBoundingClientRect();
     const column = Math.floor(((event.clientX - box.left) / box.width) * width);
     const row = Math.floor(((event.clientY - box.top) / box.height) * height);
     if (column < 0 || row < 0 || column >= width || row >= height) return;
     const place = row * width + column;
-    const id = labels[place];
-    const name = classes[id]?.name ?? "void";
-    const sure = percent(confidence[place] / 255);
-    this.#find("under").textContent = `${name}, ${sure} sure (column ${column}, row ${row})`;
-    this.#highlight(confidence[place] < this.#least() ? VOID : id);
+    const { id, text } = this.#result.planes.describe(place, this.#least());
+    this.#find("under").textContent = `${text} (column ${column}, row ${row})`;
+    this.#highlight(id);
   }
 
   #setMode() {
-    this.#find("heat").hidden = !this.#find("confidence").checked;
+    this.#find("heat").hidden = !this.#byConfidence();
     this.#paint();
   }
 
@@ -186,8 +194,11 @@ export class ResultView {
   }
 
   #saveMask() {
-    const mask = new Blob([this.#result.mask], { type: "image/png" });
-    download(mask, `${stemOf(this.#file)}_mask.png`);
+    const { masks, classes } = this.#result;
+    masks.forEach((mask, id) => {
+      const name = masks.length > 1 ? classes[id].name : "mask";
+      download(new Blob([mask], { type: "image/png" }), `${stemOf(this.#file)}_${name}.png`);
+    });
   }
 
   #saveData() {
@@ -204,7 +215,7 @@ export class ResultView {
     const context = canvas.getContext("2d");
     context.drawImage(this.#find("photo"), 0, 0, width, height);
     const image = context.getImageData(0, 0, width, height);
-    cutOut(image.data, this.#result, this.#settings());
+    this.#result.planes.cutOut(image.data, this.#settings());
     context.putImageData(image, 0, 0);
     canvas.toBlob((blob) => download(blob, `${stemOf(this.#file)}_cutout.png`));
   }
