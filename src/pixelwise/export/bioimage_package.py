@@ -5,7 +5,7 @@ Read by ilastik, deepImageJ, bioimageio.core and other tools of microscopy.
 
 import hashlib
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -87,7 +87,7 @@ def write_bioimage(
     description = describe_package(segmenter, sources, {**hashes, TEST_OUTPUT: ""}, size)
     logits = _BioimageNetwork(weights, description)(raw)
     probabilities = expit(logits) if header.model.multilabel else softmax(logits, axis=1)
-    files[TEST_OUTPUT] = _npy(np.float32(probabilities))
+    files[TEST_OUTPUT] = _npy(probabilities.astype(np.float32))
     files[COVER] = _draw_cover(picture, probabilities[0], header)
     digest = hashlib.sha256(files[TEST_OUTPUT]).hexdigest()
     description["outputs"][0]["test_tensor"]["sha256"] = digest
@@ -127,7 +127,7 @@ def to_raw(pixels: Pixels, rule: ReadingRule) -> NDArray[Any]:
         return pixels if deeper <= 0 else pixels.astype(np.uint16) << deeper
     low = _per_channel(rule.channels.low)
     high = _per_channel(rule.channels.high)
-    return np.float32(low + pixels / 255 * (high - low))
+    return np.asarray(low + pixels / 255 * (high - low), np.float32)
 
 
 def _as_batch(picture: Array) -> Pixels:
@@ -216,7 +216,7 @@ def _normalise(
     return normalised
 
 
-_OPERATIONS = {
+_OPERATIONS: dict[str, Callable[..., NDArray[Any]]] = {
     "ensure_dtype": _cast,
     "scale_linear": _scale,
     "clip": _clip,
