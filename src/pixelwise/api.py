@@ -161,15 +161,23 @@ def export_model(
     size: tuple[int, int] | None = None,
     web_runtime: str | Path | None = None,
     int8: str | Path | None = None,
+    facts: Any = None,
     progress: Progress | None = None,
 ) -> Any:
-    """Write a model as ONNX, OpenVINO or smaller safetensors file, as `export` does; with `int8` (a
-    labelled data set), as `export_int8` does; as a page (.html), as `export_page` does with
-    `web_runtime`. Raises ConfigError for options that do not go together.
+    """Write a model as ONNX, OpenVINO or smaller safetensors file or as a package of BioImage.IO
+    with `facts` (CardFacts) in its card, as `export` does; with `int8` (a labelled data set), as
+    `export_int8` does; as a page (.html), as `export_page` does with `web_runtime`. Raises
+    ConfigError for options that do not go together.
     """
+    from pixelwise.export.bioimage_package import is_bioimage
     from pixelwise.export.exporter import export
     from pixelwise.export.int8 import export_int8
 
+    if facts is not None and not is_bioimage(Path(out)):
+        raise ConfigError(
+            f"--licence, --data-licence, --scores and --author are for a card, and --out is {out}; "
+            "give a name that ends in .bioimage.zip"
+        )
     if is_page(Path(out)):
         if size is not None or int8 is not None:
             raise ConfigError(
@@ -181,7 +189,7 @@ def export_model(
             f"--web-runtime is for a page, and --out is {out}; give a name that ends in .html"
         )
     if int8 is None:
-        return export(model, out, images=images, size=size, progress=progress)
+        return export(model, out, images=images, size=size, facts=facts, progress=progress)
     if size is not None:
         raise ConfigError("--size does not go with --int8, whose files take any size; leave it out")
     return export_int8(model, out, int8, progress=progress)

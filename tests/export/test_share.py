@@ -2,9 +2,11 @@
 
 import hashlib
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
+import huggingface_hub
 import pytest
 from safetensors.torch import save
 from torchvision.models import get_model
@@ -15,7 +17,7 @@ from pixelwise.cli.main import app
 from pixelwise.errors import ConfigError, ModelError, OutputError
 from pixelwise.export.share import pull, push
 from pixelwise.models.checkpoint import BUNDLED, model_path, read_header
-from pixelwise.models.remote_models import FILE, fetch_model
+from pixelwise.models.remote_models import FILE, Address, fetch_card, fetch_model
 
 # huggingface_hub's own
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content:DeprecationWarning")
@@ -79,6 +81,32 @@ def test_a_hub_that_is_away_leaves_the_cache_which_is_said(
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     assert model_path(Path(ADDRESS)).read_bytes() == BYTES
     assert "hf://me/pets: the hub cannot be reached; the copy in the cache is used" in caplog.text
+    asked: list[bool] = []
+
+    def note(*_: str, local_files_only: bool, **__: object) -> str:
+        asked.append(local_files_only)
+        raise OSError
+
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", note)
+    assert fetch_card(Address(ADDRESS)) == b""
+    assert asked == [True]  # nobody waits for the hub again
+
+
+def test_a_download_that_breaks_off_is_one_line(
+    hub: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    hub.repos["me/pets"] = {FILE: BYTES}
+
+    def cut(*_: str, **__: object) -> str:
+        logging.getLogger("huggingface_hub").warning("Trying to resume download...")
+        raise OSError("peer closed connection")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(huggingface_hub, "hf_hub_download", cut)
+        with pytest.raises(ModelError, match=r"the download broke off \(peer closed connection\)"):
+            model_path(Path(ADDRESS))
+    assert caplog.text == ""
+    assert model_path(Path(ADDRESS)).read_bytes() == BYTES
 
 
 def test_what_the_hub_refuses_is_one_line(hub: Any) -> None:

@@ -6,7 +6,13 @@ from typing import Annotated, Any
 import typer
 
 from pixelwise.cli.output_names import export_path
-from pixelwise.cli.shared_options import Model
+from pixelwise.cli.shared_options import (
+    CARD,
+    CardDataLicence,
+    CardLicence,
+    CardScores,
+    Model,
+)
 from pixelwise.models.file_kinds import is_ncnn, is_page
 
 
@@ -15,9 +21,9 @@ def export(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="File to write: .onnx, .deepness.onnx for QGIS, .xml for OpenVINO, .safetensors "
-            "in half the size, or .html, a page that labels photos. By default model.onnx in the "
-            "run folder."
+            help="File to write: .onnx, .deepness.onnx for QGIS, .xml for OpenVINO, .bioimage.zip "
+            "for BioImage.IO, .safetensors in half the size, or .html, a page that labels photos. "
+            "By default model.onnx in the run folder."
         ),
     ] = None,
     images: Annotated[
@@ -45,13 +51,27 @@ def export(
             help="Quantise to 8-bit integers, calibrated and scored on this labelled data.",
         ),
     ] = None,
+    author: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Who made the model; repeat it for each. This and what follows is for the card in "
+            "a .bioimage.zip.",
+            rich_help_panel=CARD,
+        ),
+    ] = None,
+    licence: CardLicence = "unknown",
+    data_licence: CardDataLicence = "unknown",
+    scores: CardScores = None,
 ) -> None:
     """Write an ONNX, OpenVINO or smaller file, or a page; it is saved only if its outputs match
     PyTorch's on real images.
     """
     from pixelwise.api import export_model
-    from pixelwise.cli.console import TerminalProgress, print_next, results
+    from pixelwise.cli.console import TerminalProgress, messages, print_next, results
+    from pixelwise.export.model_card import CardFacts
 
+    facts = CardFacts(licence, data_licence, scores, tuple(author or ()))
     if out is None:
         out = export_path(model, suffix=".onnx" if int8 is None else ".int8.onnx")
     exported = export_model(
@@ -61,9 +81,12 @@ def export(
         size=size,
         web_runtime=web_runtime,
         int8=int8,
+        facts=None if facts == CardFacts() else facts,
         progress=TerminalProgress(),
     )
     results.print(_describe(exported, int8=int8 is not None), markup=False)
+    for fact in exported.unknowns if int8 is None else ():
+        messages.print(f"the package does not say: {fact}", markup=False)
     if is_page(exported.path):
         results.print("open it in a browser: it needs no network", markup=False)
         return
@@ -92,7 +115,7 @@ def _describe(exported: Any, *, int8: bool) -> str:
 
 
 def _steps(path: Path) -> tuple[tuple[tuple[object, ...], str], ...]:
-    if path.name.endswith(".deepness.onnx") or is_ncnn(path):  # which other programs run
+    if path.name.endswith((".deepness.onnx", ".zip")) or is_ncnn(path):  # which other programs run
         return ()
     return (
         (("predict", path, "photo.jpg"), "label images with that file"),

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pixelwise.cli.shared_options import Model
+from pixelwise.cli.shared_options import CardDataLicence, CardLicence, CardScores, Model
 
 Address = Annotated[
     str,
@@ -19,11 +19,9 @@ Address = Annotated[
 def push(
     model: Model,
     address: Address,
-    scores: Annotated[
-        Path | None, typer.Option(help="Scores for the card: a file of evaluate --json.")
-    ] = None,
-    licence: Annotated[str, typer.Option(help="Licence of the model, as apache-2.0.")] = "unknown",
-    data_licence: Annotated[str, typer.Option(help="Licence of the data.")] = "unknown",
+    scores: CardScores = None,
+    licence: CardLicence = "unknown",
+    data_licence: CardDataLicence = "unknown",
     public: Annotated[
         bool, typer.Option("--public", help="A new repository on the hub is for all to read.")
     ] = False,

@@ -15,6 +15,7 @@ from pixelwise.hardware import INFERENCE_DEVICES, PRECISIONS
 
 DATA = "Data"
 CLUSTER = "Cluster"
+CARD = "Card"
 RUNTIMES = ("auto", "torch", "onnxruntime", "openvino")
 
 # A model is scored on data that is read as for its training.
@@ -113,6 +114,15 @@ Workers = Annotated[
         rich_help_panel=CLUSTER,
     ),
 ]
+
+CardScores = Annotated[
+    Path | None,
+    typer.Option(help="Scores for the card: a file of evaluate --json.", rich_help_panel=CARD),
+]
+CardLicence = Annotated[
+    str, typer.Option(help="Licence of the model, as apache-2.0.", rich_help_panel=CARD)
+]
+CardDataLicence = Annotated[str, typer.Option(help="Licence of the data.", rich_help_panel=CARD)]
 
 
 def join_model_arguments(

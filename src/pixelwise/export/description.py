@@ -49,7 +49,6 @@ def describe(
     """
     images = FREE if size is None else 1
     height, width = (FREE, FREE) if size is None else size
-    classes = zip(header.classes.names, header.classes.palette, strict=True)
     return {
         "file": path.name,
         "input": {
@@ -73,11 +72,8 @@ def describe(
             if size is None
             else f"exactly {height} x {width} (height x width); pad or cut other pictures"
         ),
-        "photos": _describe_photos(header),
-        "classes": [
-            {"id": number, "name": name, "colour": list(colour), **_threshold(header, number)}
-            for number, (name, colour) in enumerate(classes)
-        ],
+        "photos": describe_photos(header),
+        "classes": describe_classes(header),
         "void": VOID,
         "tiles": tiles_of(size),
         HEADER_KEY: json.loads(header.to_json()),
@@ -106,7 +102,16 @@ def _describe_channels(header: Header) -> dict[str, Any]:
     }
 
 
-def _describe_photos(header: Header) -> str:
+def describe_classes(header: Header) -> list[dict[str, Any]]:
+    """The classes in the order of their ids, with colours and thresholds."""
+    classes = zip(header.classes.names, header.classes.palette, strict=True)
+    return [
+        {"id": number, "name": name, "colour": list(colour), **_threshold(header, number)}
+        for number, (name, colour) in enumerate(classes)
+    ]
+
+
+def describe_photos(header: Header) -> str:
     """At which size to give photos."""
     sizes = header.sizes
     if sizes is None or sizes.framed is False:

@@ -5,7 +5,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,18 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from scipy.special import expit
 
-from pixelwise.datasets.run_images import validation_pairs
-from pixelwise.datasets.synthetic import draw_scene
 from pixelwise.errors import ConfigError, ModelError
+from pixelwise.export.bioimage_description import check_authors
+from pixelwise.export.bioimage_package import SUFFIX as BIOIMAGE
+from pixelwise.export.bioimage_package import (
+    TEST_SIZE,
+    BioimageRunner,
+    is_bioimage,
+    list_unknowns,
+    write_bioimage,
+)
 from pixelwise.export.deepness import (
     SIZE,
     SUFFIX,
@@ -29,18 +35,19 @@ from pixelwise.export.deepness import (
     write_deepness,
 )
 from pixelwise.export.description import check_description, describe, tiles_of, write_description
+from pixelwise.export.model_card import CardFacts, collect_sources
 from pixelwise.export.ncnn_file import NCNN_STEP, NcnnRunner, describe_ncnn, write_ncnn
+from pixelwise.export.pictures import cut_square, draw_picture, read_pictures, resize
 from pixelwise.inference.backends.onnx_file import write_onnx
 from pixelwise.inference.backends.onnx_trace import to_onnx
 from pixelwise.inference.backends.openvino_file import write_openvino
 from pixelwise.inference.backends.sessions import OnnxRunner, OpenVinoRunner
 from pixelwise.inference.backends.torch_runner import TorchRunner
-from pixelwise.inference.sources import find_images
 from pixelwise.inference.tiling import MIN_TILE
 from pixelwise.inference.tta import Logits, Pixels, Runner
 from pixelwise.io.atomic import atomic
-from pixelwise.io.channels import ReadingRule, reading_rule
-from pixelwise.io.images import Array, read_pixels
+from pixelwise.io.channels import reading_rule
+from pixelwise.io.images import Array
 from pixelwise.models.checkpoint import (
     Header,
     check_not_exported,
@@ -54,8 +61,6 @@ from pixelwise.notebook_progress import default_progress
 from pixelwise.optional import require_package
 from pixelwise.progress import Progress
 
-# Images compared at most: each is run four times.
-MAX_IMAGES = 5
 MAX_GAP = 1e-2
 MIN_AGREEMENT = 0.999
 HALF_PRECISION = ".safetensors"
@@ -74,6 +79,8 @@ class Exported:
     agreement: float
     seconds: float
     torch_seconds: float
+    unknowns: tuple[str, ...] = ()
+    """What a package of BioImage.IO cannot say."""
 
 
 def export(
@@ -82,6 +89,7 @@ def export(
     *,
     images: Sequence[str | Path] = (),
     size: tuple[int, int] | None = None,
+    facts: CardFacts | None = None,
     progress: Progress | None = None,
 ) -> Exported:
     """Write `model` as the ONNX (.onnx), OpenVINO (.xml and .bin) or, of one size, ncnn file `out`
@@ -90,7 +98,8 @@ def export(
 
     With `size` (height, width) the network takes one picture of that size alone, for readers that
     know no free sizes. A name that ends in .deepness.onnx is for QGIS's plugin Deepness: a square
-    of floats in, probabilities out.
+    of floats in, probabilities out. One that ends in .bioimage.zip is a package of BioImage.IO,
+    whose card holds `facts`; the picture in it is the first of `images`, else the drawn scene.
 
     It is run on `images` (files or folders) beside PyTorch in float32 before. Without `images` some
     of the run's validation images are taken where they still exist, and a drawn scene otherwise.
@@ -104,17 +113,25 @@ def export(
         check_square(size)
     _check_target(path, Path(model), size)
     segmenter, header = load_model(Path(model))
+    sources = collect_sources(model_path(Path(model)), header, facts or CardFacts())
     if is_deepness(path):  # which knows one class a pixel
         header.check_one_class(model)
-    pictures, source = _read_pictures(Path(model), images, reading_rule(header.reading))
+    if is_bioimage(path):
+        check_authors(sources.authors)
+    rule = reading_rule(header.reading)
+    pictures, source = read_pictures(Path(model), images, rule)
+    sample = cut_square(pictures[0] if images else draw_picture(rule), size or TEST_SIZE)
     if size is not None:
-        pictures = [_resize(picture, size) for picture in pictures]
+        pictures = [resize(picture, size) for picture in pictures]
         source += f", resized to {size[0]} x {size[1]}"
     progress.log(f"comparing on {len(pictures)} image(s): {source}")
     with tempfile.TemporaryDirectory() as folder:
-        trial = Path(folder) / f"trial{SUFFIX if is_deepness(path) else path.suffix}"
-        _write_model(trial, segmenter, header, size)
-        exported = _load_runner(trial, header.model.channels)
+        trial = Path(folder) / f"trial{_suffix(path)}"
+        if is_bioimage(path):
+            write_bioimage(trial, segmenter, sources, sample, size=size)
+        else:
+            _write_model(trial, segmenter, header, size)
+        exported = _load_runner(trial, header)
         reference: Runner = _torch_runner(segmenter)
         if is_deepness(path):
             reference = ProbabilityRunner(reference)
@@ -129,7 +146,14 @@ def export(
         for suffix in (*beside, path.suffix):
             with atomic(path.with_suffix(suffix)) as draft:
                 shutil.copyfile(trial.with_suffix(suffix), draft)
-    return result
+    return replace(result, unknowns=list_unknowns(sources)) if is_bioimage(path) else result
+
+
+def _suffix(path: Path) -> str:
+    """By which the kind of a file is known."""
+    if is_deepness(path):
+        return SUFFIX
+    return BIOIMAGE if is_bioimage(path) else path.suffix
 
 
 def _check_target(path: Path, model: Path, size: tuple[int, int] | None) -> None:
@@ -138,8 +162,8 @@ def _check_target(path: Path, model: Path, size: tuple[int, int] | None) -> None
     installed.
     """
     check_not_exported(model)
-    if path.suffix not in (*EXPORTED, HALF_PRECISION) and not is_ncnn(path):
-        names = ", ".join((*EXPORTED, NCNN, HALF_PRECISION))
+    if path.suffix not in (*EXPORTED, HALF_PRECISION) and not (is_ncnn(path) or is_bioimage(path)):
+        names = ", ".join((*EXPORTED, NCNN, BIOIMAGE, HALF_PRECISION))
         raise ConfigError(f"--out {path}: give a name that ends in {names} or .html for a page")
     if size is not None and path.suffix == HALF_PRECISION:
         raise ConfigError(f"--size goes with .onnx and .xml, and --out is {path}; leave it out")
@@ -151,7 +175,7 @@ def _check_target(path: Path, model: Path, size: tuple[int, int] | None) -> None
         check_description(path)
     if is_ncnn(path):
         _check_ncnn(path, size)
-    elif path.suffix == ".onnx":
+    elif path.suffix == ".onnx" or is_bioimage(path):
         require_package("onnx")
     elif path.suffix == ".xml":
         require_package("openvino")
@@ -191,7 +215,10 @@ def _torch_runner(segmenter: Segmenter) -> TorchRunner:
     return TorchRunner(segmenter, device=torch.device("cpu"))
 
 
-def _load_runner(path: Path, channels: int) -> Runner:
+def _load_runner(path: Path, header: Header) -> Runner:
+    channels = header.model.channels
+    if is_bioimage(path):
+        return BioimageRunner(path, reading_rule(header.reading))
     if path.suffix == HALF_PRECISION:
         return _torch_runner(load_model(path)[0])
     if is_deepness(path):
@@ -259,15 +286,6 @@ def _compare(
     return Exported(path, len(pictures), gap, agreement, seconds, torch_seconds)
 
 
-def _resize(picture: Array, size: tuple[int, int]) -> Array:
-    """(H, W, channels) at `size` (height, width)."""
-    bands = [
-        np.asarray(Image.fromarray(band).resize(size[::-1], Image.Resampling.BILINEAR))
-        for band in np.ascontiguousarray(picture.transpose(2, 0, 1))
-    ]
-    return np.stack(bands, axis=2)
-
-
 def _as_batch(picture: Array) -> Pixels:
     """(1, channels, H, W) of a picture (H, W, channels)."""
     channels_first = picture.transpose(2, 0, 1)
@@ -279,19 +297,3 @@ def _time_run(runner: Runner, rgb: Pixels) -> tuple[Logits, float]:
     start = time.perf_counter()
     logits = runner(rgb)
     return logits, time.perf_counter() - start
-
-
-def _read_pictures(
-    model: Path, images: Sequence[str | Path], rule: ReadingRule
-) -> tuple[list[Array], str]:
-    """Pictures to compare on, and a description of them."""
-    if images:
-        paths = find_images(images)[:MAX_IMAGES]
-        return [read_pixels(path, rule) for path in paths], ", ".join(path.name for path in paths)
-    pairs = validation_pairs(model)[:MAX_IMAGES]
-    if pairs:
-        return [read_pixels(pair.image, rule) for pair in pairs], "of the run's validation data"
-    scene, _ = draw_scene(np.random.default_rng(0), (240, 320), 20, reach=96)
-    if rule.channels is not None:  # any pixels will do
-        scene = np.resize(scene, (*scene.shape[:2], len(rule.channels)))
-    return [scene], "a drawn scene, as there are no real ones; give some with --images"

@@ -11,9 +11,14 @@ from typing import Any
 import yaml
 
 from pixelwise.errors import DataError
+from pixelwise.io.channels import describe_bands, reading_rule
 from pixelwise.models.checkpoint import Header
+from pixelwise.models.remote_models import FILE
 
 UNKNOWN = "unknown"
+
+# How a model is used that lies at an address.
+_AT_ADDRESS = "```sh\npixelwise predict hf://OWNER/NAME photo.jpg --overlay\n```"
 # Settings of run.json that say how the model was trained.
 _SETTINGS = (
     "epochs",
@@ -29,9 +34,21 @@ _SETTINGS = (
 
 
 @dataclass(frozen=True)
+class CardFacts:
+    """What a card needs to be told: the licences of model and data, the file of `evaluate --json`,
+    and who made the model.
+    """
+
+    licence: str = UNKNOWN
+    data_licence: str = UNKNOWN
+    scores: str | Path | None = None
+    authors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class CardSources:
     """What a card is made of: the model's header, run.json where there is one, the scores of
-    `evaluate --json`, and the licences of model and data.
+    `evaluate --json`, the licences of model and data, and the authors.
     """
 
     name: str
@@ -40,6 +57,7 @@ class CardSources:
     scores: Mapping[str, Any] | None = None
     licence: str = UNKNOWN
     data_licence: str = UNKNOWN
+    authors: tuple[str, ...] = ()
 
     @property
     def start(self) -> tuple[str, str]:
@@ -59,8 +77,32 @@ class CardSources:
         return [fact for fact, is_unknown in facts.items() if is_unknown]
 
 
-def write_card(sources: CardSources) -> str:
-    """The card as Markdown, with the head that hubs read."""
+def collect_sources(path: Path, header: Header, facts: CardFacts) -> CardSources:
+    """What the card of the model file `path` is made of. Raises DataError for scores that are
+    none.
+    """
+    return CardSources(
+        path.resolve().parent.name if path.name == FILE else path.stem,
+        header,
+        _read_record(path),
+        None if facts.scores is None else read_card_scores(Path(facts.scores)),
+        facts.licence,
+        facts.data_licence,
+        facts.authors,
+    )
+
+
+def _read_record(path: Path) -> Mapping[str, Any] | None:
+    """run.json beside a model; None where there is none that can be read."""
+    try:
+        record: dict[str, Any] = json.loads((path.parent / "run.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return record if {"data", "config"} <= record.keys() else None
+
+
+def write_card(sources: CardSources, use: str = _AT_ADDRESS) -> str:
+    """The card as Markdown, with the head that hubs read; `use` says how the model is run."""
     head = {
         "library_name": "pixelwise",
         "pipeline_tag": "image-segmentation",
@@ -68,7 +110,7 @@ def write_card(sources: CardSources) -> str:
         "license": "other" if sources.licence == UNKNOWN else sources.licence,
     }
     sections = (
-        [f"# {sources.name}", *_describe_model(sources)],
+        [f"# {sources.name}", *_describe_model(sources), use],
         ["## Data", *_describe_data(sources)],
         ["## Training", *_describe_training(sources)],
         ["## Scores", *_describe_scores(sources.scores)],
@@ -80,18 +122,22 @@ def write_card(sources: CardSources) -> str:
 
 def _describe_model(sources: CardSources) -> Iterator[str]:
     model = sources.header.model
+    channels = reading_rule(sources.header.reading).channels
+    picture = "a photo" if channels is None else f"a picture of {describe_bands(channels.names)}"
+    count = len(sources.header.classes)
+    relation = ", which may overlap" if model.multilabel else ""
     names = ", ".join(sources.header.classes.names)
+    origin = f"a network of {model.library}" if model.library else "trained with pixelwise"
     yield (
-        f"Labels every pixel of a photo as one of {len(sources.header.classes)} classes: {names}. "
-        f"{model.decoder} on {model.encoder}, trained with pixelwise."
+        f"Labels every pixel of {picture} by {count} classes{relation}: {names}. "
+        f"{model.decoder} on {model.encoder}, {origin}."
     )
-    yield "```sh\npixelwise predict hf://OWNER/NAME photo.jpg --overlay\n```"
 
 
 def _describe_data(sources: CardSources) -> Iterator[str]:
     record = sources.record
     if record is None:
-        yield "Not recorded: the model file was pushed without its run folder."
+        yield "Not recorded: the model file came without its run folder."
         return
     data = record["data"]
     counts = ", ".join(f"{split} {count}" for split, count in data["images"].items())

@@ -1,15 +1,12 @@
 """Models to and from an address: the model file, its hash and its card."""
 
-import json
 import shutil
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from pixelwise.errors import ConfigError, ModelError, OutputError, PixelwiseError, first_line
-from pixelwise.export.model_card import UNKNOWN, CardSources, read_card_scores, write_card
+from pixelwise.export.model_card import UNKNOWN, CardFacts, collect_sources, write_card
 from pixelwise.io.atomic import atomic, check_is_new
 from pixelwise.io.storage import filesystem
 from pixelwise.models.checkpoint import Header, model_path, read_header
@@ -63,15 +60,8 @@ def push(
     address = _parse(to)
     path = model_path(Path(model))
     header = read_header(path)
-    name = path.resolve().parent.name if path.name == FILE else path.stem
-    sources = CardSources(
-        name,
-        header,
-        _read_record(path),
-        None if scores is None else read_card_scores(Path(scores)),
-        licence,
-        data_licence,
-    )
+    facts = CardFacts(licence, data_licence, scores)
+    sources = collect_sources(path, header, facts)
     digest = hash_file(path)
     with TemporaryDirectory(prefix="pixelwise-") as folder:
         stage = Path(folder)
@@ -92,15 +82,6 @@ def _parse(uri: str) -> Address:
             f"{uri}: is no address; give hf://owner/name, or a store such as s3://bucket/models/a"
         )
     return address
-
-
-def _read_record(path: Path) -> Mapping[str, Any] | None:
-    """run.json beside a model; None where there is none that can be read."""
-    try:
-        record: dict[str, Any] = json.loads((path.parent / "run.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return record if {"data", "config"} <= record.keys() else None
 
 
 def _push_to_hub(address: Address, stage: Path, *, public: bool) -> None:

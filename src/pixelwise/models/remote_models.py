@@ -32,6 +32,8 @@ _REPO = re.compile(r"([\w.-]+/[\w.-]+?)(?:@([\w./-]+))?/?")
 # Seconds that the hub has to answer.
 _PATIENCE = 10.0
 _LOG = logging.getLogger("pixelwise")
+# Addresses of the hub that did not answer: each file more would be waited for anew.
+_AWAY: set["Address"] = set()
 
 
 @dataclass(frozen=True)
@@ -98,12 +100,14 @@ def _fetch_from_hub(address: Address) -> Path:
     repo, revision = address.repo()
     endpoint = hub_endpoint()
     folder = cache_folder() / "hub"
+    failure = "the hub cannot be reached"
     try:
-        with explain_hub_errors(address):
+        with explain_hub_errors(address), _quiet_hub():
             # it alone says that the hub is away: the download would take the cache without a word
             hub.get_hf_file_metadata(
                 hub.hf_hub_url(repo, FILE, revision=revision, endpoint=endpoint), timeout=_PATIENCE
             )
+            failure = "the download broke off"
             path = Path(
                 hub.hf_hub_download(
                     repo, FILE, revision=revision, endpoint=endpoint, cache_dir=folder
@@ -115,11 +119,14 @@ def _fetch_from_hub(address: Address) -> Path:
         cached = hub.try_to_load_from_cache(repo, FILE, cache_dir=folder, revision=revision)
         if not isinstance(cached, str):
             raise ModelError(
-                f"{address.uri}: the hub cannot be reached ({first_line(error)}) and no copy is in "
-                "the cache; go online, or give a file"
+                f"{address.uri}: {failure} ({first_line(error)}) and no copy is in the cache; go "
+                "online and try again, or give a file"
             ) from error
-        _LOG.warning("%s: the hub cannot be reached; the copy in the cache is used", address.uri)
+        _LOG.warning("%s: %s; the copy in the cache is used", address.uri, failure)
         path = Path(cached)
+        _AWAY.add(address)
+    else:
+        _AWAY.discard(address)
     _check_hub_hash(path, address)
     return path
 
@@ -166,6 +173,18 @@ def explain_hub_errors(address: Address) -> Iterator[None]:
             raise
         advice = "set HF_TOKEN (`hf auth login`)" if status in (401, 403) else "check the name"
         raise ModelError(f"{where}: the hub answers {status}; {advice}") from error
+
+
+@contextmanager
+def _quiet_hub() -> Iterator[None]:
+    """Without the lines that huggingface_hub writes for each of its attempts."""
+    log = logging.getLogger("huggingface_hub")
+    before = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
 
 
 def _fetch_from_store(address: Address) -> Path:
@@ -254,10 +273,15 @@ def _fetch_file(address: Address, name: str) -> bytes:
         import huggingface_hub as hub
 
         repo, revision = address.repo()
-        folder = cache_folder() / "hub"
-        path = hub.hf_hub_download(
-            repo, name, revision=revision, endpoint=hub_endpoint(), cache_dir=folder
-        )
+        with _quiet_hub():
+            path = hub.hf_hub_download(
+                repo,
+                name,
+                revision=revision,
+                endpoint=hub_endpoint(),
+                cache_dir=cache_folder() / "hub",
+                local_files_only=address in _AWAY,
+            )
         return Path(path).read_bytes()
     except Exception:  # of several libraries, without a base class but Exception
         return b""

@@ -178,6 +178,13 @@ def test_tasks_that_nobody_annotated_are_left_out_and_said(tmp_path: Path) -> No
     assert any(note.startswith("Images that nobody has annotated (2)") for note in data.notes)
 
 
+def test_tasks_of_predictions_alone_are_refused_as_such(tmp_path: Path) -> None:
+    picture(tmp_path / "a.png")
+    with pytest.raises(DataError, match="nobody has annotated these tasks, or submitted what"):
+        predicted = [{"result": [{"from_name": "tag"}]}]
+        export(tmp_path, [{"id": 1, "data": {"image": "a.png"}, "predictions": predicted}])
+
+
 def test_the_ground_truth_or_the_latest_of_several_annotations_counts(tmp_path: Path) -> None:
     for name in "abc":
         picture(tmp_path / f"images/{name}.jpg")

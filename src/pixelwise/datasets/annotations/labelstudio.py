@@ -103,6 +103,11 @@ def index(root: Path, options: DataOptions) -> Index:
             _add_task(task, path, root, finder, records)
         records.issues += list_missing_images(records.missing[missing:], len(tasks), path, options)
     labels = _list_labels(records.tasks)
+    if records.unannotated and not records.tasks:
+        raise DataError(
+            f"{files[0]}: nobody has annotated these tasks, or submitted what was predicted for "
+            "them; submit them in Label Studio and export again"
+        )
     if records.tasks and not labels:
         raise DataError(
             f"{files[0]}: no region labels pixels; segmentation needs polygons, brushes, "

@@ -92,24 +92,32 @@ def to_onnx(
     *,
     keep_layers: bool = False,
     probabilities: bool = False,
+    normalised: bool = False,
 ) -> bytes:
     """The network with its normalisation: uint8 pixels (N, channels, H, W) to `logits`, float32
     (N, C, H, W); N, H, W free, or one picture of `size` (height, width). With `keep_layers` every
     layer keeps its own weights under their names, none fused with its neighbour's. With
-    `probabilities` it takes floats in [0, 1] and gives softmax.
+    `probabilities` it takes floats in [0, 1] and gives softmax; with `normalised` it takes what its
+    normalisation would give.
 
     PyTorch's exporter by tracing is used: that by torch.export does not come to an end on sizes
     padded to a multiple.
     """
     # the network sees multiples of its strides alone, so TensorFlow's padding is the same for all
-    network = pool_by_products(pad_by_constants(copy.deepcopy(model)))
+    own = copy.deepcopy(model)
+    if normalised:
+        own.mean.zero_()
+        own.std.fill_(1)
+    network = pool_by_products(pad_by_constants(own))
     file = io.BytesIO()
     free = {0: "images", 2: "height", 3: "width"}
     images, *sides = _TRACED if size is None else (1, *size)
     shape = (images, model.channels, *sides)
     name = input_name(model.channels)
     output = "probabilities" if probabilities else "logits"
-    wrapper = _FromFloats if probabilities else FromPixels
+    dtype = torch.float32 if probabilities or normalised else torch.uint8
+    if not normalised:
+        network = _FromFloats(network) if probabilities else FromPixels(network)
     mode = torch.onnx.TrainingMode
     register_custom_op_symbolic("aten::_upsample_bicubic2d_aa", _resize_bicubic, OPSET)
     with warnings.catch_warnings():
@@ -118,8 +126,8 @@ def to_onnx(
         )  # on tracing being the old way, and on sizes that are compared, which are free
         try:
             torch.onnx.export(
-                wrapper(network).eval().cpu(),
-                (torch.zeros(shape, dtype=torch.float32 if probabilities else torch.uint8),),
+                network.eval().cpu(),
+                (torch.zeros(shape, dtype=dtype),),
                 # the exporter by tracing writes to file objects as well
                 file,  # type: ignore[arg-type]
                 input_names=[name],

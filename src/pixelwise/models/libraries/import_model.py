@@ -14,6 +14,7 @@ from pixelwise.models.libraries.library import ImportedModel
 from pixelwise.models.libraries.library_segmenter import LibrarySegmenter
 from pixelwise.models.libraries.smp_networks import read_smp
 from pixelwise.models.libraries.source_files import Source
+from pixelwise.models.libraries.state_files import read_state_file
 from pixelwise.models.libraries.torchvision_networks import read_torchvision
 from pixelwise.models.libraries.transformers_networks import read_transformers
 from pixelwise.palette import default_palette
@@ -38,6 +39,7 @@ def import_model(source: Source) -> Path | None:
     try:
         imported = next(filter(None, (read(source) for read in READERS)), None)
         if imported is None:
+            _check_is_known(source)
             return None
         classes, notes = _name_classes(imported, source)
         rules = read_preprocessor(source.preprocessor) if source.preprocessor else imported.rules
@@ -65,6 +67,21 @@ def import_model(source: Source) -> Path | None:
     model = LibrarySegmenter(imported.network, config, rules)
     save_model(path, model, Header(config, classes, training))
     return path
+
+
+def _check_is_known(source: Source) -> None:
+    """Raises ModelError for a file of tensors, written by PyTorch, that no reader knows: as such,
+    rather than as a pickle.
+    """
+    file = source.weights
+    if file is None or file.suffix.lower() == ".safetensors":
+        return
+    first = next(iter(read_state_file(file)), "none")
+    raise ModelError(
+        f"its tensors (the first is {first}) are of no network in docs/other-models.md, or their "
+        f"head is missing; of segmentation_models.pytorch give the options too, in "
+        f"{file.with_suffix('.json').name} beside it"
+    )
 
 
 def _name_classes(imported: ImportedModel, source: Source) -> tuple[Classes, list[str]]:
