@@ -15,7 +15,7 @@ def test_the_drawing_of_a_transposed_convolution_returns_the_worked_figure(tmp_p
     assert result.tolist() == [[0, 0, 1], [0, 4, 6], [4, 12, 9]]
     picture = np.asarray(Image.open(tmp_path / "steps.png").convert("RGB"))
     assert picture.shape[0] > 300
-    accent = (np.abs(picture.astype(int) - (0xC2, 0x41, 0x0C)).sum(2) < 40).sum()
+    accent = (np.abs(picture.astype(int) - (0xD5, 0x5E, 0x00)).sum(2) < 40).sum()
     assert accent > 200  # the frames around the laid kernels
     assert draw_transposed(small, small, tmp_path / "cut.png", padding=1).tolist() == [[4]]
 

@@ -97,7 +97,10 @@ def make_loaders(
     assert workers is not None
     assert batch is not None
     if len(samples) < 2:
-        raise DataError(f"{len(samples)} training image: at least 2 are needed")
+        raise DataError(
+            f"{len(samples)} training image: at least 2 are needed; label one more, or leave a "
+            "single large picture, which is cut in blocks"
+        )
     part = (0, 1)
     if fabric is not None and fabric.world_size > 1:
         part = (fabric.global_rank, fabric.world_size)
