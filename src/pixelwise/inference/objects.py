@@ -198,8 +198,8 @@ def _write_mask(
         has_place = file.has_place
         if file.areas is not None and rules.size.unit != PIXELS.unit:
             log(
-                f"{name}: lies on the earth, where pixels have sizes of their own: square_metres is "
-                f"by these, all other figures are by the pixel size of {rules.size.length:g} "
+                f"{name}: lies on the earth, where pixels have sizes of their own: square_metres "
+                f"is by these, all other figures by the pixel size of {rules.size.length:g} "
                 f"{rules.size.unit} that was given"
             )
     if len(objects) > MAX_IN_PNG and mask.suffix != object_map.suffix:
