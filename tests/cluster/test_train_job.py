@@ -187,3 +187,8 @@ def test_the_files_that_a_config_names_are_found_from_anywhere(
     assert teachers == {"teacher": (str(tmp_path / "large"), "animals")}
     assert _paths(teachers) == [tmp_path / "large"]
     assert _files(CONFIG) == _files(CONFIG.with_options(weights="auto", start="bundled")) == {}
+
+
+def test_classes_that_overlap_are_refused_before_a_cluster_is_sought(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="multilabel on a cluster"):
+        train_on_cluster(tmp_path, tmp_path / "run", cluster=Cluster("nowhere"), multilabel=True)

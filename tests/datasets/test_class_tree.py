@@ -62,7 +62,7 @@ def test_the_classes_file_may_hold_it(shapes: Path, tmp_path: Path) -> None:
         ({"circle": ["square"]}, "circle is a class of the data itself"),
     ):
         file.write_text(json.dumps({"classes": names, "tree": content}), encoding="utf-8")
-        with pytest.raises(ConfigError, match=match):
+        with pytest.raises(DataError, match=match):
             open_dataset(root)
     file.write_text(json.dumps({"classes": names, "tree": {"a": "square"}}), encoding="utf-8")
     with pytest.raises(DataError, match="tree a: give a list of names"):

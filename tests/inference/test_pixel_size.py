@@ -12,7 +12,9 @@ def test_a_length_and_its_unit_are_read(text: str, length: float, unit: str) -> 
     assert PixelSize.parse(text) == PixelSize(length, unit)
 
 
-@pytest.mark.parametrize("text", ["", "um", "0um", "-1um", "0.25", "1.2.3mm", "1 m m", "1e999m", "1e30m"])
+@pytest.mark.parametrize(
+    "text", ["", "um", "0um", "-1um", "0.25", "1.2.3mm", "1 m m", "1e999m", "1e30m"]
+)
 def test_anything_else_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(ConfigError, match=r"such as 0\.25um"):
         PixelSize.parse(text)

@@ -115,6 +115,8 @@ def test_the_program_measures_at_the_tile_of_the_server(monkeypatch: pytest.Monk
     monkeypatch.setattr(measure, "load", load)
     monkeypatch.setattr("os.nice", lambda _: 0, raising=False)
     main("runs/1", "", "512", "640")
-    assert asked == [("runs/1", {"runtime": "auto", "precision": None, "tile": (512, 640)})]
+    assert asked == [
+        ("runs/1", {"runtime": "auto", "precision": None, "tile": (512, 640), "layers": True})
+    ]
     # alone, and as one of several
     assert ran == [(1, 3, 480, 640)] * 2

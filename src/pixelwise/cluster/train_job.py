@@ -26,6 +26,7 @@ from pixelwise.malloc import retain_memory
 from pixelwise.notebook_progress import default_progress
 from pixelwise.optional import require_package
 from pixelwise.progress import Progress
+from pixelwise.training.check_options import check_target_options
 from pixelwise.training.config import TrainConfig
 from pixelwise.training.distributed import LostError
 from pixelwise.training.history import read_history
@@ -85,6 +86,7 @@ def train_on_cluster(
             "multilabel on a cluster: classes that overlap are learned on one machine; leave out "
             "--cluster, or multilabel"
         )
+    check_target_options(config, reading)
     with lock_run_folder(run, resume), connect(cluster, progress) as ray:
         gpu = wants_gpu(ray, config.run.device)
         workers = worker_count(ray, cluster, gpu=gpu)

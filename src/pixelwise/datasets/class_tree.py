@@ -65,7 +65,7 @@ def check_tree(tree: Sequence[tuple[str, tuple[str, ...]]]) -> None:
             if member in parents:
                 raise ConfigError(
                     f"tree: {member} belongs to {parents[member]} and to {name}; a class has one "
-                    "parent"
+                    "parent: name it in one of them"
                 )
             parents[member] = name
     for name in names:
@@ -73,7 +73,7 @@ def check_tree(tree: Sequence[tuple[str, tuple[str, ...]]]) -> None:
         while above[-1] in parents:
             above.append(parents[above[-1]])
             if above[-1] == name:
-                raise ConfigError(f"tree: {' in '.join(above)} is a circle")
+                raise ConfigError(f"tree: {' in '.join(above)} is a circle; leave one of them out")
 
 
 def check_members(tree: ClassTree, names: Sequence[str]) -> None:

@@ -196,6 +196,12 @@ def _write_mask(
         again = zip(finder.strips(file), numbers, strict=True)
         object_map = file.write_map((part[strip.ids] for strip, part in again), len(objects))
         has_place = file.has_place
+        if file.areas is not None and rules.size.unit != PIXELS.unit:
+            log(
+                f"{name}: lies on the earth, where pixels have sizes of their own: square_metres "
+                f"is by these, all other figures by the pixel size of {rules.size.length:g} "
+                f"{rules.size.unit} that was given"
+            )
     if len(objects) > MAX_IN_PNG and mask.suffix != object_map.suffix:
         log(
             f"{name}: {len(objects):,} objects are more than 16 bits can number; their map is "

@@ -71,10 +71,9 @@ export class ResultView {
     // of layers each class is as sure as its own score: no one confidence could be shown
     this.#find("modes").hidden = this.#result.planes.overlaps;
     this.#setLeast();
-    this.#setMode();
     const absent = this.#legend.fill(this.#result);
     this.#find("absent").textContent = absent.length ? `Not found: ${absent.join(", ")}.` : "";
-    this.#paint();
+    this.#setMode(); // which paints
     this.#setComplete(true);
     this.#scrollTo("shown");
   }
