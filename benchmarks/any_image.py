@@ -9,7 +9,7 @@ python benchmarks/any_image.py --data CAMVID --work WORK [--epochs N] [--seeds 0
    mean IoU on the test images. `--shrink 2` halves the sides of the photos first.
 2. A set that is drawn, of four bands of which the last alone shows a class: IoU of that class with
    all bands, and without the last.
-3. A raster of SIDE pixels a side: 8 bands of 16 bits beside 3 of 8 bits, by a network with random
+3. A raster of SIDE pixels a side, or of fewer `--rows`: 8 bands of 16 bits beside 3 of 8 bits, by a network with random
    weights: megapixels a second, and the peak of memory beside what is said before the run.
 """
 
@@ -37,6 +37,7 @@ from pixelwise.io.band_files import BandValues, write_bands
 from pixelwise.io.channels import Channels
 from pixelwise.io.gdal import quiet_rasterio
 from pixelwise.io.images import read_rgb, write_image, write_labels
+from pixelwise.malloc import retain_memory
 from pixelwise.palette import default_palette
 from pixelwise.progress import Progress
 from pixelwise.training import plan
@@ -90,6 +91,7 @@ def main() -> None:
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=["plain", "deep", "range"])
     parser.add_argument("--shrink", type=int, default=1)
     parser.add_argument("--side", type=int, default=4000)
+    parser.add_argument("--rows", type=int)
     parser.add_argument("--parts", nargs="+", default=["values", "fourth", "raster"])
     options = parser.parse_args()
     print(provenance(f"python benchmarks/any_image.py {' '.join(sys.argv[1:])}"))
@@ -243,16 +245,17 @@ def compare_rasters(options: argparse.Namespace) -> Iterator[str]:
         if not model.is_file():
             write_random_model(model, count, kind)
         raster = options.work / f"raster{count}.tif"
+        height = options.rows or options.side
         if not raster.is_file():
-            draw_raster(raster, options.side, count, kind)
+            draw_raster(raster, (height, options.side), count, kind)
         out = options.work / f"out{count}-{time.time():.0f}"
         command = [sys.executable, __file__, "--work", str(options.work), "--parts", "one"]
         report = subprocess.run(
             [*command, str(model), str(raster), str(out)],
-            capture_output=True, text=True, check=True, encoding="utf-8",
+            stdout=subprocess.PIPE, text=True, check=True, encoding="utf-8",
         ).stdout  # fmt: skip
         seconds, said, peak = map(float, report.split()[-3:])
-        speed = options.side**2 / 1e6 / seconds
+        speed = height * options.side / 1e6 / seconds
         yield f"| {count} bands of {kind} | {speed:.2f} | {said:.0f} | {peak:.0f} |"
 
 
@@ -265,15 +268,19 @@ def predict_one(model: str, raster: str, out: str) -> None:
             lines.append(text)
 
     predictor = pixelwise.load(model, runtime="onnxruntime")
-    count = predictor.rule.channels.count if predictor.rule.channels else 3
-    predictor.predict(np.zeros((600, 600, count), np.uint8))
-    begun = read_peak()
-    start = time.perf_counter()
-
-    Path(out).mkdir()
-    predict_raster(predictor, Path(raster), Path(out), progress=Lines())
+    channels = predictor.rule.channels
+    kind = ("uint8", 3) if channels is None else (channels.kind, channels.count)
+    small = Path(out) / "small.tif"
+    small.parent.mkdir()
+    draw_raster(small, (600, 600), kind[1], kind[0])
+    with retain_memory():  # as the command does
+        predict_raster(predictor, small, small.parent, stem="first")
+        begun = read_peak()
+        start = time.perf_counter()
+        predict_raster(predictor, Path(raster), Path(out), progress=Lines())
     seconds = time.perf_counter() - start
-    said = next(match[1] for line in lines if (match := re.search(r"need (\d+) MiB", line)))
+    print(*lines, file=sys.stderr)
+    said = next(match[1] for line in lines if (match := re.search(r"need up to (\d+) MiB", line)))
     peak = read_peak() - begun
     print(seconds, said, peak)
 
@@ -305,21 +312,22 @@ def write_random_model(path: Path, count: int, kind: str) -> None:
     save_model(path, build_segmenter(config), Header(config, classes, {"reading": reading}))
 
 
-def draw_raster(path: Path, side: int, count: int, kind: str) -> None:
+def draw_raster(path: Path, size: tuple[int, int], count: int, kind: str) -> None:
     rasterio = quiet_rasterio()
+    rows, width = size
     rng = np.random.default_rng(0)
     profile = {"crs": "EPSG:32633", "transform": rasterio.transform.from_origin(5e5, 5e6, 1, 1)}
     tiles = {"tiled": True, "blockxsize": 512, "blockysize": 512, "compress": "deflate"}
     with rasterio.open(
-        path, "w", driver="GTiff", width=side, height=side, count=count, dtype=kind,
+        path, "w", driver="GTiff", width=width, height=rows, count=count, dtype=kind,
         photometric="minisblack" if kind != "uint8" else "rgb", BIGTIFF="YES", **profile, **tiles,
     ) as dataset:  # fmt: skip
         high = 255 if kind == "uint8" else 4095
-        for top in range(0, side, 512):
-            height = min(512, side - top)
-            strip = rng.integers(0, high // 8, (count, height // 8 + 1, side // 8 + 1))
-            wide = strip.repeat(8, 1).repeat(8, 2)[:, :height, :side] * 8
-            dataset.write(wide.astype(kind), window=((top, top + height), (0, side)))
+        for top in range(0, rows, 512):
+            height = min(512, rows - top)
+            strip = rng.integers(0, high // 8, (count, height // 8 + 1, width // 8 + 1))
+            wide = strip.repeat(8, 1).repeat(8, 2)[:, :height, :width] * 8
+            dataset.write(wide.astype(kind), window=((top, top + height), (0, width)))
 
 
 if __name__ == "__main__":

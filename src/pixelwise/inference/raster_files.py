@@ -63,6 +63,13 @@ class Target:
         self._rows = [rows[:, height:]]
 
 
+def waiting_bytes(rows: int, width: int, pixel_bytes: int, *, block: int = BLOCK) -> int:
+    """What a target of that many bytes a pixel holds at most where so many rows come at a time:
+    those that wait for a block, and these joined to one array.
+    """
+    return 2 * (block + rows) * width * pixel_bytes
+
+
 # Open TIFFs by the ends of their names.
 Files = dict[str, Target]
 

@@ -4,7 +4,7 @@ By pydicom (extra `medical`).
 """
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,10 +29,15 @@ def read_dicom_size(path: Path) -> tuple[int, int] | None:
     """
     if not is_installed("pydicom"):
         return None
-    with _readable(path) as pydicom:
-        header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=_HEADER)
+    header = read_dicom_header(path, _HEADER)
     is_grey = header.get("PhotometricInterpretation") in _GREY
     return (int(header.Rows), int(header.Columns)) if is_grey and "Rows" in header else None
+
+
+def read_dicom_header(path: Path, tags: Sequence[str]) -> Any:
+    """pydicom's data set of these tags alone. Raises ImageError, ConfigError without pydicom."""
+    with _readable(path) as pydicom:
+        return pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(tags))
 
 
 def read_dicom(path: Path) -> tuple[NDArray[np.float32], Mask | None]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from pixelwise.errors import ImageError
+from pixelwise.io.arrays import NPY, array_to_photo, open_array
 from pixelwise.io.image_formats import describe_contents, register_heif
 
 Array = NDArray[np.uint8]
@@ -88,7 +89,11 @@ def open_image(source: Source, *, formats: Formats | None = None) -> Image.Image
 def open_header(
     source: str | Path | bytes | BinaryIO, formats: Formats | None = None
 ) -> Image.Image:
-    """A picture with its header read. Raises what PIL raises."""
+    """A picture with its header read. Raises what PIL raises, and ImageError for a NumPy file that
+    is no photo.
+    """
+    if _is_array(source):
+        return array_to_photo(Path(str(source)))
     register_heif()
     with silence_warnings():
         file = io.BytesIO(source) if isinstance(source, bytes) else source
@@ -117,11 +122,14 @@ def translate_errors(source: Source) -> Iterator[None]:
 def pixel_count(source: Path | BinaryIO) -> int | None:
     """Pixels that a picture's header promises, without decoding it; None where PIL cannot tell."""
     try:
+        if _is_array(source):
+            _, height, width = open_array(Path(str(source))).shape
+            return int(height * width)
         with open_header(source) as image:
             return image.size[0] * image.size[1]
     except Image.DecompressionBombError:
         return MAX_PIXELS + 1
-    except (OSError, SyntaxError, ValueError):
+    except (OSError, SyntaxError, ValueError, ImageError):
         return None
 
 
@@ -153,6 +161,10 @@ def size_of_photo(path: Path) -> tuple[int, int]:
             return (image.width, image.height) if is_turned else (image.height, image.width)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise _unreadable(path, error) from error
+
+
+def _is_array(source: object) -> bool:
+    return isinstance(source, str | Path) and Path(source).suffix.lower() == NPY
 
 
 def find_orientation(image: Image.Image) -> int:

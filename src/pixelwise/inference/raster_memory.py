@@ -1,0 +1,119 @@
+"""The memory that labelling a raster takes beyond what the process holds, for the line before it:
+what `fit_plan_to_memory` bounds, what GDAL keeps, what is read and written, and the network's own,
+which is measured.
+"""
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from weakref import WeakKeyDictionary
+
+from pixelwise.inference.predict_options import PredictOptions
+from pixelwise.inference.predictor import Predictor
+from pixelwise.inference.raster import RasterPicture
+from pixelwise.inference.threads import CALLS, WORKERS
+from pixelwise.inference.tiling import TilePlan, cut_tiles
+from pixelwise.inference.tta import specialize_for_shape, with_tta
+
+# Tiles of a raster from which on the network is measured, which takes as long as WORKERS of them.
+_MEASURED = 32
+
+_STATUS = Path("/proc/self/status")
+
+# What a predictor's network took, by the tiles' size and how it looks at them.
+_taken = WeakKeyDictionary[Predictor, dict[tuple[object, ...], int]]()
+
+
+@dataclass(frozen=True)
+class MemoryNeed:
+    """Bytes at most. sums: of logits, and rows of tiles. cache: GDAL's, of what is read and
+    written. windows: that are read, and rows that wait to be written. network: as measured, or
+    None.
+    """
+
+    sums: int
+    cache: int
+    windows: int
+    network: int | None = None
+
+    @property
+    def total(self) -> int:
+        """Of all that is known."""
+        return self.sums + self.cache + self.windows + (self.network or 0)
+
+    def __str__(self) -> str:
+        parts = [
+            f"{_mebibytes(self.sums)} sums of logits and rows",
+            f"{_mebibytes(self.cache)} GDAL's cache",
+            f"{_mebibytes(self.windows)} what is read and written",
+        ]
+        end = "and what the network takes"
+        if self.network is not None:
+            parts.append(f"{_mebibytes(self.network)} the network, as measured")
+            end = "beyond what is held now"
+        return f"they need up to {_mebibytes(self.total)} MiB {end} ({', '.join(parts)})"
+
+
+def find_need(
+    predictor: Predictor,
+    picture: RasterPicture,
+    plan: TilePlan,
+    choices: PredictOptions,
+    *,
+    planned: int,
+    waiting: int,
+) -> tuple[Predictor, MemoryNeed]:
+    """What labelling an open raster needs, and the predictor for it: with its runners prepared for
+    the tiles' shape where the network was measured. `planned` are the bytes of `plan_tiles`,
+    `waiting` those of rows that wait to be written.
+    """
+    height, width = plan.size
+    # of which the plan counts the rows in GDAL's cache
+    sums = planned - picture.bytes_per_pixel * height * plan.width
+    # the one that is read, and those that wait for the network or are in it
+    windows = picture.window_bytes(height, width)
+    windows += (WORKERS + 1) * picture.channel_count * height * width
+    cache = picture.cache_bytes(height)
+    prepared, network = _measure_network(predictor, picture, plan, choices)
+    return prepared, MemoryNeed(sums, cache, windows + waiting, network)
+
+
+def _measure_network(
+    predictor: Predictor,
+    picture: RasterPicture,
+    plan: TilePlan,
+    choices: PredictOptions,
+) -> tuple[Predictor, int | None]:
+    """The bytes that the process grows by, at most, while as many tiles run as will run at once.
+    The predictor itself and None where there are few tiles, the raster's middle is void, or the
+    system does not tell: it is asked in Linux's /proc.
+    """
+    if len(plan.rows) * len(plan.columns) < _MEASURED or not _STATUS.is_file():
+        return predictor, None
+    middle = len(plan.rows) // 2
+    tiles = cut_tiles(picture, plan, plan.rows[middle : middle + 1])
+    tile = next((tile for tile in tiles if tile is not None), None)
+    if tile is None:
+        return predictor, None
+    prepared = predictor.wrap_runners(specialize_for_shape)
+    taken = _taken.setdefault(predictor, {})
+    key = (plan.size, choices.tta, tuple(choices.scales))
+    if key not in taken:
+        before = _read_status("VmRSS")
+        with ThreadPoolExecutor(WORKERS) as pool, CALLS.expect_many():
+            for runner in prepared.runners:
+                run = with_tta(runner, mirror=choices.tta, scales=choices.scales)
+                list(pool.map(run, [tile] * WORKERS))
+        taken[key] = _read_status("VmHWM") - before
+    return prepared, taken[key]
+
+
+def _read_status(key: str) -> int:
+    """Bytes, of a line of Linux's status of this process."""
+    match = re.search(rf"^{key}:\s+(\d+) kB", _STATUS.read_text(encoding="ascii"), re.MULTILINE)
+    return 1024 * int(match[1]) if match else 0
+
+
+def _mebibytes(count: int) -> str:
+    return f"{count / 2**20:.0f}"
