@@ -280,7 +280,7 @@ def predict_one(model: str, raster: str, out: str) -> None:
         predict_raster(predictor, Path(raster), Path(out), progress=Lines())
     seconds = time.perf_counter() - start
     print(*lines, file=sys.stderr)
-    said = next(match[1] for line in lines if (match := re.search(r"need up to (\d+) MiB", line)))
+    said = next(match[1] for line in lines if (match := re.search(r"up to (\d+) MiB", line)))
     peak = read_peak() - begun
     print(seconds, said, peak)
 

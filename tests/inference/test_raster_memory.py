@@ -63,13 +63,13 @@ def test_few_tiles_are_not_worth_a_measurement(tmp_path: Path) -> None:
     known = need(make_predictor(calls), write(tmp_path / "a.tif", 96))
     assert known.network is None
     assert not calls
-    assert "and what the network takes" in str(known)
+    assert "beside what the network takes" in str(known)
 
 
 def test_the_line_has_the_sum_of_its_parts() -> None:
     known = MemoryNeed(3 * MIB, 20 * MIB, 100 * MIB, 7 * MIB)
     assert known.total == 130 * MIB
     assert str(known) == (
-        "they need up to 130 MiB beyond what is held now (3 sums of logits and rows, 20 GDAL's "
-        "cache, 100 what is read and written, 7 the network, as measured)"
+        "up to 130 MiB are needed beyond what is held now: sums of logits and rows 3, GDAL's cache "
+        "20, what is read and written 100, the network 7 as measured"
     )

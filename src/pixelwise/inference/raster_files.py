@@ -106,7 +106,10 @@ def open_files(
             "nodata": np.nan,
             "blockysize": STRIP,
         }
-        files[f"_{choices.scores}"] = target(f"_{choices.scores}", count=len(classes), **half)
+        scores = target(f"_{choices.scores}", count=len(classes), **half)
+        for number, name in enumerate(classes.names, 1):
+            scores.dataset.set_band_description(number, name)
+        files[f"_{choices.scores}"] = scores
     return files
 
 

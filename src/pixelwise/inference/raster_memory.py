@@ -44,15 +44,16 @@ class MemoryNeed:
 
     def __str__(self) -> str:
         parts = [
-            f"{_mebibytes(self.sums)} sums of logits and rows",
-            f"{_mebibytes(self.cache)} GDAL's cache",
-            f"{_mebibytes(self.windows)} what is read and written",
+            f"sums of logits and rows {_mebibytes(self.sums)}",
+            f"GDAL's cache {_mebibytes(self.cache)}",
+            f"what is read and written {_mebibytes(self.windows)}",
         ]
-        end = "and what the network takes"
+        beyond = "beside what the network takes"
         if self.network is not None:
-            parts.append(f"{_mebibytes(self.network)} the network, as measured")
-            end = "beyond what is held now"
-        return f"they need up to {_mebibytes(self.total)} MiB {end} ({', '.join(parts)})"
+            parts.append(f"the network {_mebibytes(self.network)} as measured")
+            beyond = "beyond what is held now"
+        total = _mebibytes(self.total)
+        return f"up to {total} MiB are needed {beyond}: {', '.join(parts)}"
 
 
 def find_need(

@@ -14,6 +14,7 @@ from pixelwise.io.arrays import NPY, is_photo_array, open_array
 from pixelwise.io.dicom import DICOM, read_dicom_size
 from pixelwise.io.dicom import KIND as DICOM_KIND
 from pixelwise.io.gdal import holds_opacity, open_dataset
+from pixelwise.io.open_images import TIFF_STARTS
 from pixelwise.io.tiff import Page, find_pages
 from pixelwise.optional import is_installed
 
@@ -23,7 +24,6 @@ BandSource = Path | bytes
 TIFF = ".tif"
 PNG = ".png"
 _TIFF_SUFFIXES = (TIFF, ".tiff")
-_TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _PNG_START = b"\x89PNG\r\n\x1a\n"
 # Bytes up to the kind of its colours.
 _PNG_HEAD = 26
@@ -131,7 +131,7 @@ def kind_of(source: BandSource) -> str:
     if isinstance(source, bytes):
         if source.startswith(_PNG_START):
             return PNG
-        return TIFF if source.startswith(_TIFF_STARTS) else ""
+        return TIFF if source.startswith(TIFF_STARTS) else ""
     suffix = source.suffix.lower()
     if suffix in (NPY, PNG, DICOM):
         return suffix

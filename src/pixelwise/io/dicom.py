@@ -3,6 +3,7 @@
 By pydicom (extra `medical`).
 """
 
+import re
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +20,8 @@ from pixelwise.optional import is_installed, require_package
 DICOM = ".dcm"
 KIND = "float32"
 """NumPy's type of the values once they are rescaled."""
+# A line of pydicom's on a decoder that is not there.
+_DECODERS = re.compile(r"^\s*\S+ - requires (.+?)\s*$", re.MULTILINE)
 _GREY = ("MONOCHROME1", "MONOCHROME2")
 _HEADER = ("Rows", "Columns", "PhotometricInterpretation", "NumberOfFrames")
 
@@ -69,5 +72,10 @@ def _readable(path: Path) -> Iterator[Any]:
     except ImageError:
         raise
     except Exception as error:
+        packages = _DECODERS.findall(str(error))
+        if packages:
+            reason = f"is compressed, and no decoder is installed ({first_line(error).rstrip(':')})"
+            advice = f"install {' or '.join(packages)}, or save it uncompressed"
+            raise ImageError.of_file(path, reason, advice) from error
         reason = f"cannot be read as DICOM ({first_line(error).rstrip('.')})"
         raise ImageError.of_file(path, reason, "replace it, or save it uncompressed") from error

@@ -27,6 +27,8 @@ MAX_PIXELS = 100_000_000
 # The tag of Exif that says how a camera was held.
 _ORIENTATION = 0x0112
 _HEAD = 512
+TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+"""The first bytes of TIFF files, and of large ones."""
 _ADDRESS = re.compile(r"(https?|ftp|s3|gs):/+")
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -227,4 +229,7 @@ def _reason(source: Source, error: Exception) -> str:
             return "the file is empty"
     if source == b"":
         return "the file is empty"
-    return "unknown format" if isinstance(error, UnidentifiedImageError) else str(error)
+    if isinstance(error, UnidentifiedImageError):
+        is_tiff = _head_of(source).startswith(TIFF_STARTS)
+        return "a TIFF file that breaks off or is damaged" if is_tiff else "unknown format"
+    return str(error)
