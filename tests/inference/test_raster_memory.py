@@ -68,8 +68,8 @@ def test_few_tiles_are_not_worth_a_measurement(tmp_path: Path) -> None:
 
 def test_the_line_has_the_sum_of_its_parts() -> None:
     known = MemoryNeed(3 * MIB, 20 * MIB, 100 * MIB, 7 * MIB)
-    assert known.total == 130 * MIB
+    assert known.total == 143 * MIB
     assert str(known) == (
-        "up to 130 MiB are needed beyond what is held now: sums of logits and rows 3, GDAL's cache "
-        "20, what is read and written 100, the network 7 as measured"
+        "up to 143 MiB are needed beyond what is held now: sums of logits and rows 3, GDAL's cache "
+        "20, what is read and written 100, the network 7 as measured, gaps in the heap 13"
     )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pixelwise.inference.raster import RasterPicture
 from pixelwise.io.band_files import band_names, valid_values
 from pixelwise.io.band_layout import data_bands
-from pixelwise.io.band_pictures import find_range_notes
+from pixelwise.io.band_pictures import find_order_notes, find_range_notes
 from pixelwise.io.channels import FILL_REACH, Channels, Mask, valid_everywhere
 from pixelwise.io.frames import note_of_pages
 from pixelwise.io.images import Array
@@ -92,7 +92,11 @@ class BandRaster(RasterPicture):
         if values.dtype.kind == "f":
             valid &= np.isfinite(values)
         pages = note_of_pages(self.path)
-        return (*find_range_notes(values, valid, self._channels), *((pages,) if pages else ()))
+        return (
+            *find_order_notes(self._channels, band_names(self.dataset)),
+            *find_range_notes(values, valid, self._channels),
+            *((pages,) if pages else ()),
+        )
 
     def _read(self, window: Window) -> tuple[NDArray[Any], Mask]:
         """Values and where they are valid, both (channels, h, w)."""

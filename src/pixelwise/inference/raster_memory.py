@@ -19,6 +19,13 @@ from pixelwise.inference.tta import specialize_for_shape, with_tta
 # Tiles of a raster from which on the network is measured, which takes as long as WORKERS of them.
 _MEASURED = 32
 
+# Bytes of a pixel of a row of tiles, while it is found where the raster has data.
+_VOID_BYTES = 4
+
+# Of all that is needed, what the heap holds besides, as what is freed leaves gaps
+# (benchmarks/results/any_image.md).
+_GAPS = 0.1
+
 _STATUS = Path("/proc/self/status")
 
 # What a predictor's network took, by the tiles' size and how it looks at them.
@@ -39,7 +46,11 @@ class MemoryNeed:
 
     @property
     def total(self) -> int:
-        """Of all that is known."""
+        """Of all that is known, and the gaps between."""
+        return round((1 + _GAPS) * self._known)
+
+    @property
+    def _known(self) -> int:
         return self.sums + self.cache + self.windows + (self.network or 0)
 
     def __str__(self) -> str:
@@ -52,6 +63,7 @@ class MemoryNeed:
         if self.network is not None:
             parts.append(f"the network {_mebibytes(self.network)} as measured")
             beyond = "beyond what is held now"
+        parts.append(f"gaps in the heap {_mebibytes(self.total - self._known)}")
         total = _mebibytes(self.total)
         return f"up to {total} MiB are needed {beyond}: {', '.join(parts)}"
 
@@ -75,6 +87,7 @@ def find_need(
     # the one that is read, and those that wait for the network or are in it
     windows = picture.window_bytes(height, width)
     windows += (WORKERS + 1) * picture.channel_count * height * width
+    windows += _VOID_BYTES * height * plan.width
     cache = picture.cache_bytes(height)
     prepared, network = _measure_network(predictor, picture, plan, choices)
     return prepared, MemoryNeed(sums, cache, windows + waiting, network)

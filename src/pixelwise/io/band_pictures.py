@@ -1,5 +1,6 @@
 """Files of any bands as pictures: for a network that takes these bands, and for people."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -41,7 +42,8 @@ def read_channels(source: BandSource, layout: BandLayout, channels: Channels) ->
     """
     numbers = channels.find_bands(describe(source), layout.names)
     bands = read_bands(source, numbers=numbers)
-    return picture_of_values(bands.values, bands.valid, channels, layout)
+    picture = picture_of_values(bands.values, bands.valid, channels, layout)
+    return replace(picture, notes=(*find_order_notes(channels, layout.names), *picture.notes))
 
 
 def channels_of_photo(
@@ -101,6 +103,14 @@ def read_to_show(source: BandSource, layout: BandLayout) -> Picture:
         1,
         valid=None if bands.valid is None else valid_everywhere(bands.valid),
     )
+
+
+def find_order_notes(channels: Channels, names: Sequence[str]) -> ReadingNotes:
+    """What is said of a file whose bands, of these names, have none."""
+    if not channels.is_by_number(names):
+        return ()
+    done = f"taken in the order of the training's, {', '.join(channels.names)}"
+    return (ReadingNote(_BANDS, "whose bands have no names", done),)
 
 
 def find_range_notes(values: NDArray[Any], valid: Mask | None, channels: Channels) -> ReadingNotes:
