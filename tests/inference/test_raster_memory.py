@@ -9,6 +9,7 @@ from pixelwise.inference.predict_raster import plan_tiles
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.raster import open_raster
 from pixelwise.inference.raster_memory import MemoryNeed, find_need
+from pixelwise.inference.threads import WORKERS
 from pixelwise.palette import default_palette
 
 rasterio = pytest.importorskip("rasterio")
@@ -50,9 +51,8 @@ def test_the_network_is_measured_once_where_there_are_many_tiles(tmp_path: Path)
     path = write(tmp_path / "a.tif", 192)
     network = need(predictor, path).network
     assert network is not None
-    assert network > 90 * MIB, "what a tile takes"
-    assert calls
-    assert set(calls) == {(1, 3, 32, 32)}
+    assert network > WORKERS * 90 * MIB, "what the tiles in work take"
+    assert calls == [(1, 3, 32, 32)]
     calls.clear()
     assert need(predictor, path).network == network
     assert not calls
@@ -67,9 +67,9 @@ def test_few_tiles_are_not_worth_a_measurement(tmp_path: Path) -> None:
 
 
 def test_the_line_has_the_sum_of_its_parts() -> None:
-    known = MemoryNeed(3 * MIB, 20 * MIB, 100 * MIB, 7 * MIB)
-    assert known.total == 143 * MIB
+    known = MemoryNeed(3 * MIB, 20 * MIB, 90 * MIB, 7 * MIB)
+    assert known.total == 140 * MIB
     assert str(known) == (
-        "up to 143 MiB are needed beyond what is held now: sums of logits and rows 3, GDAL's cache "
-        "20, what is read and written 100, the network 7 as measured, gaps in the heap 13"
+        "up to 140 MiB are needed beyond what is held now: sums of logits and rows 3, GDAL's cache "
+        "20, what is read and written 90, the network 7 as measured, gaps in the heap 20"
     )

@@ -4,7 +4,6 @@ which is measured.
 """
 
 import re
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from weakref import WeakKeyDictionary
@@ -13,18 +12,19 @@ from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.raster import RasterPicture
 from pixelwise.inference.threads import CALLS, WORKERS
-from pixelwise.inference.tiling import TilePlan, cut_tiles
+from pixelwise.inference.tiling import STEADY, TilePlan, cut_tiles
 from pixelwise.inference.tta import specialize_for_shape, with_tta
+from pixelwise.malloc import trim_memory
 
-# Tiles of a raster from which on the network is measured, which takes as long as WORKERS of them.
-_MEASURED = 32
+# Tiles of a raster from which on the network is measured, which takes as long as one of them.
+_MEASURED = STEADY
 
 # Bytes of a pixel of a row of tiles, while it is found where the raster has data.
 _VOID_BYTES = 4
 
 # Of all that is needed, what the heap holds besides, as what is freed leaves gaps
 # (benchmarks/results/any_image.md).
-_GAPS = 0.1
+_GAPS = 1 / 6
 
 _STATUS = Path("/proc/self/status")
 
@@ -99,9 +99,10 @@ def _measure_network(
     plan: TilePlan,
     choices: PredictOptions,
 ) -> tuple[Predictor, int | None]:
-    """The bytes that the process grows by, at most, while as many tiles run as will run at once.
-    The predictor itself and None where there are few tiles, the raster's middle is void, or the
-    system does not tell: it is asked in Linux's /proc.
+    """The bytes that the process grows by, at most, while a tile runs, for as many as will run at
+    once: their peaks need not meet in a short trial, but do in a long run. The predictor itself and
+    None where there are few tiles, the raster's middle is void, or the system does not tell: it is
+    asked in Linux's /proc.
     """
     if len(plan.rows) * len(plan.columns) < _MEASURED or not _STATUS.is_file():
         return predictor, None
@@ -114,12 +115,12 @@ def _measure_network(
     taken = _taken.setdefault(predictor, {})
     key = (plan.size, choices.tta, tuple(choices.scales))
     if key not in taken:
+        trim_memory()  # what is free already would hide what a tile takes
         before = _read_status("VmRSS")
-        with ThreadPoolExecutor(WORKERS) as pool, CALLS.expect_many():
+        with CALLS.expect_many():
             for runner in prepared.runners:
-                run = with_tta(runner, mirror=choices.tta, scales=choices.scales)
-                list(pool.map(run, [tile] * WORKERS))
-        taken[key] = _read_status("VmHWM") - before
+                with_tta(runner, mirror=choices.tta, scales=choices.scales)(tile)
+        taken[key] = WORKERS * (_read_status("VmHWM") - before)
     return prepared, taken[key]
 
 
