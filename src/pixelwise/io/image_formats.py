@@ -149,8 +149,9 @@ def list_images(folder: Path) -> list[Path]:
         for path in folder.iterdir()
         if path.suffix.lower() in IMAGE_SUFFIXES and not is_side_file(path) and not path.is_dir()
     )
-    stems = {path.stem for path in paths if path.suffix.lower() not in _ARRAYS}
-    return [path for path in paths if path.suffix.lower() not in _ARRAYS or path.stem not in stems]
+    arrays = {path for path in paths if path.suffix.lower() in _ARRAYS}
+    stems = {path.stem for path in paths if path not in arrays} if arrays else set()
+    return [path for path in paths if path not in arrays or path.stem not in stems]
 
 
 def list_left_aside(folder: Path, *, used: Iterable[str] = ()) -> list[Path]:

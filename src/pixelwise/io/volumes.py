@@ -78,8 +78,9 @@ def list_volumes(folder: Path) -> list[Path]:
 
 def volume_stem(path: Path) -> str:
     """The name without its ending."""
-    ending = next((end for end in VOLUMES[::-1] if path.name.lower().endswith(end)), "")
-    return path.resolve().name.removesuffix(path.name[len(path.name) - len(ending) :])
+    name = path.name or path.resolve().name  # of the current folder
+    ending = next((end for end in VOLUMES[::-1] if name.lower().endswith(end)), "")
+    return name[: len(name) - len(ending)]
 
 
 def read_volume(path: Path, plane: str = "axial") -> Volume:
