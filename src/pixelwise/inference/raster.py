@@ -105,9 +105,9 @@ class RasterPicture:
 
     def cache_bytes(self, rows: int) -> int:
         """What `cache_rows` lets GDAL keep, for what it writes as well."""
-        block = self.dataset.block_shapes[0][0]
-        value_bytes = np.dtype(self.dataset.dtypes[0]).itemsize
-        row_bytes = self.width * self.dataset.count * value_bytes
+        block = int(self.dataset.block_shapes[0][0])
+        value_bytes = int(np.dtype(self.dataset.dtypes[0]).itemsize)
+        row_bytes = self.width * int(self.dataset.count) * value_bytes
         held = (math.ceil(rows / block) + 1) * block * row_bytes
         return _SPARE_CACHE + math.ceil(1.1 * held)
 
@@ -115,7 +115,7 @@ class RasterPicture:
         """What indexing needs for a window beside GDAL's cache: the values of the file, and twice
         what becomes of them.
         """
-        value_bytes = np.dtype(self.dataset.dtypes[0]).itemsize
+        value_bytes = int(np.dtype(self.dataset.dtypes[0]).itemsize)
         return height * width * (len(self.bands.colours) * value_bytes + 2 * self.channel_count)
 
     @property
