@@ -4,11 +4,12 @@ python benchmarks/any_image.py --data CAMVID --work WORK [--epochs N] [--seeds 0
 
 1. CamVid written as 12-bit values in 16-bit TIFF files, with a gain and an offset for each band and
    a tenth of the pixels without value; trained with nothing set but the epochs, beside the PNG
-   files of 8 bits, and beside one range for all values in place of statistics. In all of them the
-   same pixels are void in the masks; mean IoU on the test images.
+   files of 8 bits, beside one range for all values in place of statistics, and as nnU-Net and
+   TorchGeo prepare the same values (`ARMS`). In all of them the same pixels are void in the masks;
+   mean IoU on the test images. `--shrink 2` halves the sides of the photos first.
 2. A set that is drawn, of four bands of which the last alone shows a class: IoU of that class with
    all bands, and without the last.
-3. A raster of SIDE pixels a side: 8 bands of 16 bits beside 3 of 8 bits, by a network with random
+3. A raster of SIDE pixels a side, or of fewer `--rows`: 8 bands of 16 bits beside 3 of 8 bits, by a network with random
    weights: megapixels a second, and the peak of memory beside what is said before the run.
 """
 
@@ -18,8 +19,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import replace
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 import numpy as np
 from machine import provenance
@@ -30,15 +34,50 @@ from pixelwise.classes import VOID
 from pixelwise.datasets.open_dataset import open_dataset
 from pixelwise.inference.predict_raster import predict_raster
 from pixelwise.io.band_files import BandValues, write_bands
+from pixelwise.io.channels import Channels
 from pixelwise.io.gdal import quiet_rasterio
 from pixelwise.io.images import read_rgb, write_image, write_labels
+from pixelwise.malloc import retain_memory
 from pixelwise.palette import default_palette
 from pixelwise.progress import Progress
+from pixelwise.training import plan
 
 GAIN = np.array([3.1, 5.3, 2.2])
 OFFSET = np.array([900, 4000, 250])
 HOLES = 0.1
 HOLE_SIDE = 24
+
+# What TorchGeo's data modules for surface reflectance of 16 bits divide by (such as its L7Irish and
+# SEN12MS), with a mean of 0; and a value that none here is above.
+REFLECTANCE = 10_000
+GREATEST = 30_000
+
+
+@dataclass(frozen=True)
+class Arm:
+    """Which of the written folders is trained on, with which options, and whether the network takes
+    the values over REFLECTANCE as they are rather than by the mean and deviation of each band.
+    """
+
+    name: str
+    folder: str
+    options: dict[str, Any] = field(default_factory=dict)
+    as_reflectance: bool = False
+
+
+ARMS = {
+    "plain": Arm("PNG of 8 bits", "plain"),
+    "deep": Arm("TIFF of 12 bits in 16, holes, gain and offset", "deep"),
+    "range": Arm("the same, 0 to 65535 as one range", "deep", {"value_range": "0,65535"}),
+    "nnunet": Arm("nnU-Net's: z-score by image and channel, holes 0 before", "scored"),
+    "torchgeo": Arm("TorchGeo's: mean and deviation by channel over the set, holes 0", "bare"),
+    "reflectance": Arm(
+        "TorchGeo's: divided by 10000, holes 0",
+        "bare",
+        {"value_range": f"0,{GREATEST}"},
+        as_reflectance=True,
+    ),
+}
 
 
 def main() -> None:
@@ -49,7 +88,10 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--arms", nargs="+", choices=ARMS, default=["plain", "deep", "range"])
+    parser.add_argument("--shrink", type=int, default=1)
     parser.add_argument("--side", type=int, default=4000)
+    parser.add_argument("--rows", type=int)
     parser.add_argument("--parts", nargs="+", default=["values", "fourth", "raster"])
     options = parser.parse_args()
     print(provenance(f"python benchmarks/any_image.py {' '.join(sys.argv[1:])}"))
@@ -66,51 +108,76 @@ def main() -> None:
 
 def compare_values(options: argparse.Namespace) -> Iterator[str]:
     """Rows of the table of 1."""
-    plain = options.work / "plain"
-    deep = options.work / "deep"
-    if not deep.is_dir():
-        write_camvid(options.data, plain, deep)
+    if not (options.work / "plain").is_dir():
+        write_camvid(options.data, options.work, options.shrink)
     yield "| images | " + " | ".join(f"seed {seed}" for seed in options.seeds) + " |"
     yield "|---|" + "---|" * len(options.seeds)
-    arms = {
-        "PNG of 8 bits": (plain, {}),
-        "TIFF of 12 bits in 16, holes, gain and offset": (deep, {}),
-        "the same, 0 to 65535 as one range": (deep, {"value_range": "0,65535"}),
-    }
-    for name, (data, extra) in arms.items():
+    for key in options.arms:
         scores = []
         for seed in options.seeds:
-            run = options.work / f"{name.split()[0]}{len(extra)}-{seed}"
+            run = options.work / f"run-{key}-{seed}"
             if not (run / "report.html").is_file():
-                pixelwise.train(data, run, epochs=options.epochs, seed=seed, **extra)
+                train_arm(ARMS[key], options.work, run, options.epochs, seed)
+            data = options.work / ARMS[key].folder
             scores.append(pixelwise.evaluate(run, data, split="test").scores.mean_iou)
-        yield f"| {name} | " + " | ".join(f"{score:.3f}" for score in scores) + " |"
+        yield f"| {ARMS[key].name} | " + " | ".join(f"{score:.4f}" for score in scores) + " |"
 
 
-def write_camvid(source: Path, plain: Path, deep: Path) -> None:
-    """The same pixels void in both; beneath them `plain` has the photo, `deep` nothing."""
+def train_arm(arm: Arm, work: Path, run: Path, epochs: int, seed: int) -> None:
+    with ExitStack() as stack:
+        if arm.as_reflectance:
+            find = plan.find_dataset_channels
+
+            def find_as_reflectance(*args: Any) -> Channels:
+                channels = find(*args)
+                own = {"mean": (0.0,), "std": (REFLECTANCE / GREATEST,)}
+                return replace(channels, **{key: row * len(channels) for key, row in own.items()})
+
+            patched = mock.patch.object(plan, "find_dataset_channels", find_as_reflectance)
+            stack.enter_context(patched)
+        pixelwise.train(work / arm.folder, run, epochs=epochs, seed=seed, **arm.options)
+
+
+def write_camvid(source: Path, work: Path, shrink: int) -> None:
+    """The same pixels void in all masks; beneath them `plain` has the photo, `deep` nothing. `bare`
+    has 0 there, as who reads the file without its mask, and `scored` is what nnU-Net makes of that
+    (its ZScoreNormalization, which it takes for every channel that is no CT or RGB).
+    """
     dataset = open_dataset(source)
     rng = np.random.default_rng(0)
     for split in dataset.splits:
         for pair in dataset.pairs(split):
-            rgb = read_rgb(pair.image)
-            labels = dataset.read_labels(pair.mask)
+            rgb = np.asarray(Image.fromarray(read_rgb(pair.image)).reduce(shrink))
+            labels = dataset.read_labels(pair.mask)[::shrink, ::shrink]
             holes = draw_holes(labels.shape, rng)
-            labels[holes] = VOID
+            labels = np.where(holes, VOID, labels).astype(np.uint8)
             fine = rgb.astype(np.float64) * 16 + rng.integers(0, 16, rgb.shape)  # 12 bits
             values = np.rint(fine * GAIN + OFFSET).astype(np.uint16).transpose(2, 0, 1)
             valid = np.broadcast_to(~holes, values.shape)
-            for root in (plain, deep):
-                (root / "images" / split).mkdir(parents=True, exist_ok=True)
-                (root / "masks" / split).mkdir(parents=True, exist_ok=True)
-                target = root / "masks" / split / f"{pair.name}.png"
+            bare = np.where(valid, values, 0)
+            mean, std = (
+                measure(bare, axis=(1, 2), keepdims=True, dtype=np.float64)
+                for measure in (np.mean, np.std)
+            )
+            versions = {
+                "deep": (bare, valid),
+                "bare": (bare, None),
+                "scored": (((bare - mean) / std).astype(np.float32), None),
+            }
+            for name in ("plain", *versions):
+                target = work / name / "masks" / split / f"{pair.name}.png"
+                target.parent.mkdir(parents=True, exist_ok=True)
                 write_labels(target, labels, dataset.classes.palette)
-            write_image(plain / "images" / split / f"{pair.name}.png", rgb)
-            bands = BandValues(np.where(valid, values, 0), valid, ("red", "green", "blue"))
-            write_bands(deep / "images" / split / f"{pair.name}.tif", bands)
-    for root in (plain, deep):
-        names = "\n".join(dataset.classes.names)
-        (root / "classes.txt").write_text(names + "\n", encoding="utf-8")
+                image = work / name / "images" / split / f"{pair.name}.tif"
+                image.parent.mkdir(parents=True, exist_ok=True)
+                if name == "plain":
+                    write_image(image.with_suffix(".png"), rgb)
+                else:
+                    bands = BandValues(*versions[name], ("red", "green", "blue"))
+                    write_bands(image, bands)
+    for name in ("plain", *versions):
+        text = "\n".join(dataset.classes.names)
+        (work / name / "classes.txt").write_text(text + "\n", encoding="utf-8")
 
 
 def draw_holes(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
@@ -178,16 +245,17 @@ def compare_rasters(options: argparse.Namespace) -> Iterator[str]:
         if not model.is_file():
             write_random_model(model, count, kind)
         raster = options.work / f"raster{count}.tif"
+        height = options.rows or options.side
         if not raster.is_file():
-            draw_raster(raster, options.side, count, kind)
+            draw_raster(raster, (height, options.side), count, kind)
         out = options.work / f"out{count}-{time.time():.0f}"
         command = [sys.executable, __file__, "--work", str(options.work), "--parts", "one"]
         report = subprocess.run(
             [*command, str(model), str(raster), str(out)],
-            capture_output=True, text=True, check=True, encoding="utf-8",
+            stdout=subprocess.PIPE, text=True, check=True, encoding="utf-8",
         ).stdout  # fmt: skip
         seconds, said, peak = map(float, report.split()[-3:])
-        speed = options.side**2 / 1e6 / seconds
+        speed = height * options.side / 1e6 / seconds
         yield f"| {count} bands of {kind} | {speed:.2f} | {said:.0f} | {peak:.0f} |"
 
 
@@ -200,15 +268,19 @@ def predict_one(model: str, raster: str, out: str) -> None:
             lines.append(text)
 
     predictor = pixelwise.load(model, runtime="onnxruntime")
-    count = predictor.rule.channels.count if predictor.rule.channels else 3
-    predictor.predict(np.zeros((600, 600, count), np.uint8))
-    begun = read_peak()
-    start = time.perf_counter()
-
-    Path(out).mkdir()
-    predict_raster(predictor, Path(raster), Path(out), progress=Lines())
+    channels = predictor.rule.channels
+    kind = ("uint8", 3) if channels is None else (channels.kind, channels.count)
+    small = Path(out) / "small.tif"
+    small.parent.mkdir()
+    draw_raster(small, (600, 600), kind[1], kind[0])
+    with retain_memory():  # as the command does
+        predict_raster(predictor, small, small.parent, stem="first")
+        begun = read_peak()
+        start = time.perf_counter()
+        predict_raster(predictor, Path(raster), Path(out), progress=Lines())
     seconds = time.perf_counter() - start
-    said = next(match[1] for line in lines if (match := re.search(r"need (\d+) MiB", line)))
+    print(*lines, file=sys.stderr)
+    said = next(match[1] for line in lines if (match := re.search(r"up to (\d+) MiB", line)))
     peak = read_peak() - begun
     print(seconds, said, peak)
 
@@ -240,21 +312,22 @@ def write_random_model(path: Path, count: int, kind: str) -> None:
     save_model(path, build_segmenter(config), Header(config, classes, {"reading": reading}))
 
 
-def draw_raster(path: Path, side: int, count: int, kind: str) -> None:
+def draw_raster(path: Path, size: tuple[int, int], count: int, kind: str) -> None:
     rasterio = quiet_rasterio()
+    rows, width = size
     rng = np.random.default_rng(0)
     profile = {"crs": "EPSG:32633", "transform": rasterio.transform.from_origin(5e5, 5e6, 1, 1)}
     tiles = {"tiled": True, "blockxsize": 512, "blockysize": 512, "compress": "deflate"}
     with rasterio.open(
-        path, "w", driver="GTiff", width=side, height=side, count=count, dtype=kind,
+        path, "w", driver="GTiff", width=width, height=rows, count=count, dtype=kind,
         photometric="minisblack" if kind != "uint8" else "rgb", BIGTIFF="YES", **profile, **tiles,
     ) as dataset:  # fmt: skip
         high = 255 if kind == "uint8" else 4095
-        for top in range(0, side, 512):
-            height = min(512, side - top)
-            strip = rng.integers(0, high // 8, (count, height // 8 + 1, side // 8 + 1))
-            wide = strip.repeat(8, 1).repeat(8, 2)[:, :height, :side] * 8
-            dataset.write(wide.astype(kind), window=((top, top + height), (0, side)))
+        for top in range(0, rows, 512):
+            height = min(512, rows - top)
+            strip = rng.integers(0, high // 8, (count, height // 8 + 1, width // 8 + 1))
+            wide = strip.repeat(8, 1).repeat(8, 2)[:, :height, :width] * 8
+            dataset.write(wide.astype(kind), window=((top, top + height), (0, width)))
 
 
 if __name__ == "__main__":

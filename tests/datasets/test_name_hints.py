@@ -16,10 +16,10 @@ def put(folder: Path, *names: str) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("ending", [".npy", ".nii.gz", ".mat", "_mask.npy"])
+@pytest.mark.parametrize("ending", [".npz", ".nii.gz", ".mat", "_mask.npz"])
 def test_masks_of_other_formats_are_named(tmp_path: Path, ending: str) -> None:
     images = put(tmp_path / "images", "a.jpg", "b.jpg")
-    masks = put(tmp_path / "masks", f"a{ending}", f"b{ending}", "c.npy", "._a.npy")
+    masks = put(tmp_path / "masks", f"a{ending}", f"b{ending}", "c.npz", "._a.npz")
     files = sorted(images.iterdir())
     kind = ending.removeprefix("_mask")
     text = f"masks/ holds 2 {kind} files that are called as images and are not read"

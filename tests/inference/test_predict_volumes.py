@@ -94,3 +94,14 @@ def test_what_does_not_go_with_volumes_is_refused(scan: Path, tmp_path: Path) ->
         find_volumes([scan], PredictOptions(extras=("objects",)), None)
     with pytest.raises(ConfigError, match="a folder on this machine"):
         find_volumes([scan], plain, "s3://bucket/masks")
+
+
+def test_dicom_slices_are_a_volume_with_a_plane_and_single_images_without(tmp_path: Path) -> None:
+    pytest.importorskip("pydicom")
+    folder = tmp_path / "ct"
+    folder.mkdir()
+    (folder / "1.dcm").touch()
+    axial = PredictOptions(plane="axial")
+    assert find_volumes([folder], axial, None) == {"ct": [folder]}
+    assert find_volumes([tmp_path], axial, None) == {"ct": [folder]}
+    assert find_volumes([folder], PredictOptions(), None) == {}

@@ -64,7 +64,27 @@ def test_values_far_from_those_of_the_training_are_said(tmp_path: Path) -> None:
     note = read_picture(write(tmp_path / "a.tif", 500, 600), rule).notes[0]
     assert str(note).startswith("whose red is about 500, far from the 0 to 1 of the training")
     fitting = ReadingRule(channels=channels("red", "green", count=2))
-    assert not read_picture(tmp_path / "a.tif", fitting).notes
+    (flat,) = read_picture(tmp_path / "a.tif", fitting).notes
+    assert str(flat) == (
+        "whose red is 500 to 500 alone, flat in the 0 to 1000 of the training: do not trust the "
+        "labels"
+    )
+    values = np.random.default_rng(0).integers(0, 1000, (2, 20, 20)).astype(np.uint16)
+    write_bands(tmp_path / "b.tif", BandValues(values, None, ("red", "green")))
+    assert not read_picture(tmp_path / "b.tif", fitting).notes
+    as_share = BandValues((values / 1000).astype(np.float32), None, ("red", "green"))
+    write_bands(tmp_path / "c.tif", as_share)
+    assert "flat in the 0 to 1000" in str(read_picture(tmp_path / "c.tif", fitting).notes[0])
+
+
+def test_bands_without_names_are_taken_in_order_and_that_is_said(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).integers(0, 1000, (2, 20, 20)).astype(np.uint16)
+    write_bands(tmp_path / "a.tif", BandValues(values, None, ("", "")))
+    rule = ReadingRule(channels=channels("red", "green", count=2))
+    (note,) = read_picture(tmp_path / "a.tif", rule).notes
+    assert str(note) == (
+        "whose bands have no names, taken in the order of the training's, red, green"
+    )
 
 
 def test_a_picture_without_any_value_is_void(tmp_path: Path) -> None:

@@ -71,6 +71,19 @@ def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
         read_bands(packed)
 
 
+def test_a_decoder_that_is_missing_is_named(tmp_path: Path) -> None:
+    if pydicom.pixels.get_decoder(pydicom.uid.JPEGLSLossless).is_available:
+        pytest.skip("it is installed")
+    path = write(tmp_path / "a.dcm", np.zeros((5, 6)))
+    dataset = pydicom.dcmread(path)
+    dataset.file_meta.TransferSyntaxUID = pydicom.uid.JPEGLSLossless
+    dataset.PixelData = pydicom.encaps.encapsulate([b"\0" * 60])
+    dataset["PixelData"].VR = "OB"
+    dataset.save_as(path)
+    with pytest.raises(ImageError, match=r"no decoder is installed \(.*JPEG-LS.*install .*pylib"):
+        read_bands(path)
+
+
 def test_a_network_of_rgb_refuses_it(tmp_path: Path) -> None:
     path = write(tmp_path / "ct.dcm", np.zeros((5, 6)))
     with pytest.raises(ImageError, match="is a DICOM file; train a model on such files"):

@@ -6,13 +6,15 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from pixelwise.classes import VOID
+from pixelwise.classes import VOID, Classes
 from pixelwise.datasets.open_dataset import open_dataset
 from pixelwise.datasets.scan import scan_split
 from pixelwise.datasets.types import DataOptions
 from pixelwise.errors import ConfigError
 from pixelwise.inference.predictor import Predictor
+from pixelwise.io.channels import Channels
 from pixelwise.models.picture_sizes import PictureSizes
+from pixelwise.palette import default_palette
 from pixelwise.progress import Progress
 from pixelwise.training.pseudo_labels import (
     HIGHEST,
@@ -183,3 +185,33 @@ def test_labelled_images_are_repeated_until_they_are_as_many(
         counts += np.bincount(extended.read_labels(pair.mask).ravel(), minlength=256)
     assert tuple(counts[:2].tolist()) == split.pixels
     assert sum(counts[:2]) == split.holding[0] == split.holding[1]
+
+
+def test_a_pool_of_bands_is_read_as_the_training_read_its_own(tmp_path: Path) -> None:
+    class LastBand:
+        """Two classes by the last of four bands."""
+
+        def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+            assert images.shape[1] == 4
+            logit = 12 * (images[:, 3].astype(np.float32) / 255 - 0.5)
+            return np.stack([-logit, logit], 1)
+
+    window = {"low": (0.0,) * 4, "high": (4000.0,) * 4, "mean": (0.5,) * 4, "std": (0.25,) * 4}
+    channels = Channels(
+        ("red", "green", "blue", "nir"), (1, 2, 3, 4), **window, count=4, kind="float32", rule="set"
+    )
+    predictor = Predictor(LastBand(), Classes(("a", "b"), default_palette(("a", "b"))))
+    predictor.reading = {"channels": channels.to_header()}
+    values = np.full((40, 48, 4), 2000, np.float32)
+    values[:20, :, 3] = 4000
+    values[20:, :, 3] = 0
+    values[:5, :5, 1] = np.nan
+    np.save(tmp_path / "pool.npy", values)
+    folder = tmp_path / "labels"
+    folder.mkdir()
+    found = label(predictor, [tmp_path / "pool.npy"], folder, (0.9, 0.9))
+    (item,) = found.images
+    labels = np.asarray(Image.open(folder / item.mask))
+    assert (labels[:5, :5] == VOID).all(), "no band may be missing"
+    assert (labels[:18, 8:] == 1).all()
+    assert (labels[22:] == 0).all()

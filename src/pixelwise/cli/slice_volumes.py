@@ -12,7 +12,9 @@ from pixelwise.datasets.options import Plane
 def slice_volumes(
     folder: Annotated[
         Path,
-        typer.Argument(help="Folder of NIfTI volumes, or a data set of nnU-Net with imagesTr."),
+        typer.Argument(
+            help="Folder of NIfTI volumes or of DICOM series, or a data set of nnU-Net."
+        ),
     ],
     out: Annotated[Path, typer.Option(help="New folder to write.", rich_help_panel=OUTPUT)],
     labels: Annotated[
@@ -24,7 +26,7 @@ def slice_volumes(
         bool, typer.Option("--labelled", help="Leave slices out that show no class but 0.")
     ] = False,
 ) -> None:
-    """Write the slices of NIfTI volumes, with their labels, as a data set to train on."""
+    """Write the slices of NIfTI or DICOM volumes, with their labels, as a data set to train on."""
     # Heavy imports stay inside the command: --help must not wait for them.
     from pixelwise.cli.console import TerminalProgress, print_next, results
     from pixelwise.datasets.slice_volumes import slice_volumes as job

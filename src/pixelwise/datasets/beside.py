@@ -13,7 +13,7 @@ from pixelwise.datasets.name_hints import describe_other_formats
 from pixelwise.datasets.readers.lists import find_lists
 from pixelwise.datasets.readers.truth_folders import list_subfolders
 from pixelwise.datasets.splits import split_of
-from pixelwise.datasets.types import first, images_in
+from pixelwise.datasets.types import first, images_in, pictures_in
 from pixelwise.io.image_formats import list_left_aside
 from pixelwise.io.text import is_side_file
 
@@ -182,7 +182,7 @@ def _find_folders(index: Index) -> Iterator[Issue]:
         if unread and not any(issue.type == "masks-doubtful" for issue in index.issues):
             verb = "are" if len(unread) > 1 else "is"
             yield Issue("beside-unused", base, f"{first(unread)} {verb} not read")
-    loose = images_in(index.root) if index.root not in used else []
+    loose = pictures_in(index.root) if index.root not in used else []
     if loose:
         text = f"{len(loose)} pictures beside the folders, such as {loose[0].name}, are not read"
         yield Issue("beside-unused", index.root, text, count=len(loose))
@@ -191,7 +191,7 @@ def _find_folders(index: Index) -> Iterator[Issue]:
 def _count_pictures(folder: Path) -> int:
     """Pictures in a folder and in the folders of it."""
     try:
-        return sum(len(images_in(path)) for path in (folder, *list_subfolders(folder)))
+        return sum(len(pictures_in(path)) for path in (folder, *list_subfolders(folder)))
     except OSError:
         return 0
 

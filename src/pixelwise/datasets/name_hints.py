@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pixelwise.datasets.annotations.yolo_labels import holds_labels
 from pixelwise.datasets.mask_names import NameLookup
-from pixelwise.io.images import IMAGE_SUFFIXES
+from pixelwise.io.image_formats import STREAMED_SUFFIXES
 from pixelwise.io.text import is_side_file
 
 NAME_RULE = (
@@ -34,7 +34,7 @@ def describe_other_formats(folder: Path, images: Sequence[Path]) -> str:
     has_polygons = False
     for path in folder.iterdir():
         name, ending = _split_ending(path.name)
-        if ending in IMAGE_SUFFIXES or not ending or is_side_file(path):
+        if ending in STREAMED_SUFFIXES or not ending or is_side_file(path):
             continue
         if lookup.find(name):
             endings[ending] += 1

@@ -14,6 +14,7 @@ from PIL import Image
 from pixelwise.classes import Colour
 from pixelwise.datasets.mask_numbers import NODATA, SAVE_IDS, Raw, nodata_of, read_numbers
 from pixelwise.errors import ImageError
+from pixelwise.io.arrays import NPY, array_to_mask
 from pixelwise.io.decode_images import count_frames
 from pixelwise.io.deep_pixels import read_deep_pixels
 from pixelwise.io.open_images import (
@@ -128,6 +129,8 @@ def _open(path: Path) -> Image.Image:
     """A mask's picture. Raises ImageError that tells what numbers it holds where these are why it
     cannot be read.
     """
+    if path.suffix.lower() == NPY:
+        return array_to_mask(path)
     try:
         image = open_image(path)
     except ImageError as error:

@@ -17,12 +17,12 @@ from pixelwise.datasets.types import first
 from pixelwise.errors import DataError, unknown_choice_error
 from pixelwise.io.atomic import atomic_folder
 from pixelwise.io.band_files import BandValues, write_bands
-from pixelwise.io.text import is_side_file, read_text
+from pixelwise.io.text import read_text
 from pixelwise.io.volumes import (
     PLANES,
     VOLUMES,
     Volume,
-    is_volume,
+    list_volumes,
     read_volume,
     volume_stem,
 )
@@ -64,13 +64,14 @@ def slice_volumes(
     labelled: bool = False,
     progress: Progress | None = None,
 ) -> Sliced:
-    """Write the slices of the NIfTI volumes in `folder` to the new folder `out`: values as TIFF
+    """Write the slices of the volumes in `folder` to the new folder `out`: values as TIFF
     files in images/, labels as PNG files in masks/, and groups.csv, which keeps the slices of a
     volume in one split.
 
-    folder: volumes, or a data set of nnU-Net, with imagesTr, labelsTr and dataset.json. Files
-    called NAME_0000.nii.gz, NAME_0001.nii.gz and so on are bands of one volume. labels: a folder of
-    volumes of class ids with the same names. labelled: leave slices out that show no class but 0.
+    folder: NIfTI files, or folders of DICOM slices, of one series each; or a data set of nnU-Net,
+    with imagesTr, labelsTr and dataset.json. Files called NAME_0000.nii.gz, NAME_0001.nii.gz and
+    so on are bands of one volume. labels: a folder of volumes of class ids with the same names.
+    labelled: leave slices out that show no class but 0.
     Raises ConfigError for an unknown plane and without nibabel and rasterio, DataError where
     volumes and labels do not fit together, ImageError for one that cannot be read, OutputError
     where `out` exists.
@@ -82,7 +83,9 @@ def slice_volumes(
     images, truth, table = _find_folders(root, labels)
     volumes = group_volumes(find_volume_files(images))
     if not volumes:
-        raise DataError(f"{images}: holds no volume ({' or '.join(VOLUMES)})")
+        raise DataError(
+            f"{images}: holds no volume ({' or '.join(VOLUMES)}) and no folder of DICOM slices"
+        )
     masks = _match_labels(volumes, images, truth) if truth else {}
     target = Path(out)
     ids = set[int]()
@@ -105,10 +108,12 @@ def slice_volumes(
 
 
 def find_volume_files(folder: Path) -> list[Path]:
-    """The volumes directly in a folder, by name."""
+    """The volumes directly in a folder, by name, or the folder itself where it holds DICOM
+    slices. Raises DataError.
+    """
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; give one of volumes ({' or '.join(VOLUMES)})")
-    return sorted(path for path in folder.iterdir() if is_volume(path) and not is_side_file(path))
+    return list_volumes(folder)
 
 
 def group_volumes(files: list[Path]) -> dict[str, list[Path]]:

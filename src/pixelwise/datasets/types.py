@@ -11,6 +11,7 @@ from pixelwise.classes import Classes, name_of_value
 from pixelwise.datasets.issues import Issue
 from pixelwise.datasets.options import DataOptions as DataOptions  # noqa: PLC0414  also found here
 from pixelwise.errors import DataError
+from pixelwise.io.arrays import NPY
 from pixelwise.io.images import Array, list_images
 
 ALL = "all"
@@ -133,6 +134,11 @@ def path_within(root: Path, image: Path) -> str:
 def images_in(folder: Path) -> list[Path]:
     """The pictures in `folder` by name, none where it is not a folder."""
     return list_images(folder) if folder.is_dir() else []
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """Those of `images_in` but arrays, which may be of anything."""
+    return [path for path in images_in(folder) if path.suffix.lower() != NPY]
 
 
 def _file_size(path: Path) -> int:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pixelwise.inference.raster import RasterPicture
 from pixelwise.io.band_files import band_names, valid_values
 from pixelwise.io.band_layout import data_bands
-from pixelwise.io.band_pictures import find_range_notes
+from pixelwise.io.band_pictures import find_order_notes, find_range_notes
 from pixelwise.io.channels import FILL_REACH, Channels, Mask, valid_everywhere
 from pixelwise.io.frames import note_of_pages
 from pixelwise.io.images import Array
@@ -19,6 +19,9 @@ from pixelwise.io.reading_notes import ReadingNotes
 
 # Pixels a side of the smaller copy in which the range of the values is looked at.
 _SAMPLE_SIDE = 512
+
+# Bytes of a pixel while a channel's values are scaled, or the nearest valid one is looked for.
+_SCALED_BYTES = 24
 
 Window = tuple[tuple[int, int], tuple[int, int]]
 
@@ -50,8 +53,11 @@ class BandRaster(RasterPicture):
         window = ((top, bottom), (left, right))
         if self._kind.kind == "f":  # whose values may be no numbers
             return valid_everywhere(self._read(window)[1])
+        valid = np.ones((bottom - top, right - left), bool)
         with self._translated_errors(top):
-            return valid_everywhere(self.dataset.read_masks(list(self._numbers), window=window) > 0)
+            for number in self._numbers:  # all at once are as many bytes a pixel, and a row is wide
+                valid &= self.dataset.read_masks(number, window=window) > 0
+        return valid
 
     def to_rgb(self, pixels: Array) -> Array:
         """(H, W, 3) to look at, of pixels (H, W, channels)."""
@@ -61,6 +67,19 @@ class BandRaster(RasterPicture):
     def bytes_per_pixel(self) -> int:
         """Of a row of tiles as GDAL keeps it."""
         return len(self._numbers) * int(self._kind.itemsize)
+
+    def window_bytes(self, height: int, width: int) -> int:
+        """What indexing needs for a window beside GDAL's cache: of each channel its values, where
+        they are valid, and twice what becomes of them; and of one at a time floats or distances.
+        """
+        pixels = (height + 2 * FILL_REACH) * (width + 2 * FILL_REACH)
+        channel_bytes = int(self._kind.itemsize) + 2 + 2
+        return pixels * (self.channel_count * channel_bytes + _SCALED_BYTES)
+
+    @property
+    def channel_count(self) -> int:
+        """Channels that indexing gives."""
+        return len(self._numbers)
 
     @property
     def notes(self) -> ReadingNotes:
@@ -73,7 +92,11 @@ class BandRaster(RasterPicture):
         if values.dtype.kind == "f":
             valid &= np.isfinite(values)
         pages = note_of_pages(self.path)
-        return (*find_range_notes(values, valid, self._channels), *((pages,) if pages else ()))
+        return (
+            *find_order_notes(self._channels, band_names(self.dataset)),
+            *find_range_notes(values, valid, self._channels),
+            *((pages,) if pages else ()),
+        )
 
     def _read(self, window: Window) -> tuple[NDArray[Any], Mask]:
         """Values and where they are valid, both (channels, h, w)."""

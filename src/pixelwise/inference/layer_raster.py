@@ -10,7 +10,8 @@ from pixelwise.inference.layer_options import LayerOptions
 from pixelwise.inference.layer_predictor import LayerPredictor
 from pixelwise.inference.predict_raster import RasterSummary, plan_tiles
 from pixelwise.inference.raster import RasterPicture, open_raster
-from pixelwise.inference.raster_files import STRIP, Target, open_target
+from pixelwise.inference.raster_files import STRIP, Target, open_target, waiting_bytes
+from pixelwise.inference.raster_memory import find_need
 from pixelwise.inference.tiling import TilePlan
 from pixelwise.inference.tta import Logits
 from pixelwise.io.images import Array
@@ -42,15 +43,21 @@ def predict_layer_raster(
         classes = len(predictor.classes)
         # of each class a layer and, as it is written, a score
         row_bytes = picture.bytes_per_pixel + 5 * classes
-        plan, needed_bytes = plan_tiles(predictor, *size, options, pixel_bytes=row_bytes)
+        plan, planned = plan_tiles(predictor, *size, options, pixel_bytes=row_bytes)
         tiles = len(plan.rows) * len(plan.columns)
+        stack.enter_context(picture.cache_rows(plan.size[0]))
+        waiting = waiting_bytes(plan.size[0], plan.width, classes)
+        if options.scores:
+            waiting += waiting_bytes(plan.size[0], plan.width, 4 * classes, block=STRIP)
+        prepared, need = find_need(
+            predictor, picture, plan, options, planned=planned, waiting=waiting
+        )
         progress.log(
             f"{name}: {size[0]} x {size[1]} pixels in {tiles} tiles of {plan.size[0]} x "
-            f"{plan.size[1]}; its rows and the sums of logits need {needed_bytes / 2**20:.0f} MiB"
+            f"{plan.size[1]}; {need}"
         )
-        stack.enter_context(picture.cache_rows(plan.size[0]))
         rows = _LayerRows(picture, plan, _open_files(path, picture, predictor, options, stack))
-        pieces = predictor.window_pieces(picture, plan, tta=options.tta, scales=options.scales)
+        pieces = prepared.window_pieces(picture, plan, tta=options.tta, scales=options.scales)
         for top, left, logits in progress.track(pieces, what=name, total=tiles, unit="tiles"):
             rows.add(top, left, *predictor.decide(logits))
     if options.overlay:

@@ -14,7 +14,14 @@ from pixelwise.inference.label_writer import Confidence, LabelRules, LabelWriter
 from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.raster import RasterPicture, open_raster
-from pixelwise.inference.raster_files import STRIP, Files, open_files, write_class_names
+from pixelwise.inference.raster_files import (
+    STRIP,
+    Files,
+    open_files,
+    waiting_bytes,
+    write_class_names,
+)
+from pixelwise.inference.raster_memory import find_need
 from pixelwise.inference.raster_overlay import write_raster_overlay
 from pixelwise.inference.regions import check_region_size, class_ids, write_polygons
 from pixelwise.inference.tile_artifacts import Seams
@@ -101,18 +108,24 @@ def _write_raster(
 ) -> "RasterRows":
     """Label an open raster, or a chunk of it."""
     name = picture.path.name
-    plan, needed_bytes = _check_and_plan(predictor, picture, choices)
+    plan, planned = _check_and_plan(predictor, picture, choices)
     tile_rows = chunk.rows(plan) if chunk else range(len(plan.rows))
     if not tile_rows:
         raise ImageError(f"{picture.path}: is smaller than it was when the job began; run again")
     height = plan.edges[tile_rows.stop] - plan.edges[tile_rows.start]
     count = len(tile_rows) * len(plan.columns)
-    progress.log(
-        f"{name}: {height} x {picture.width} pixels in {count} tiles of {plan.size[0]} x "
-        f"{plan.size[1]}; its rows and the sums of logits need {needed_bytes / 2**20:.0f} MiB"
-    )
     with ExitStack() as stack:
         stack.enter_context(picture.cache_rows(plan.size[0]))
+        waiting = waiting_bytes(plan.size[0], plan.width, 1 + bool(choices.confidence))
+        if choices.scores:
+            waiting += waiting_bytes(STRIP, plan.width, 4 * len(predictor.classes), block=STRIP)
+        predictor, need = find_need(
+            predictor, picture, plan, choices, planned=planned, waiting=waiting
+        )
+        progress.log(
+            f"{name}: {height} x {picture.width} pixels in {count} tiles of {plan.size[0]} x "
+            f"{plan.size[1]}; {need}"
+        )
         tiles = predictor.window_pieces(
             picture, plan, chunk, tta=choices.tta, scales=choices.scales
         )

@@ -45,12 +45,15 @@ def find_volumes(inputs: Sequence[str | Path], options: PredictOptions, out: obj
     or with photos.
     """
     names = [str(name) for name in inputs]
-    files = [path for name in names if not is_uri(name) for path in _list_files(Path(name))]
+    series = options.plane is not None
+    files = [path for name in names if not is_uri(name) for path in _list_files(Path(name), series)]
     if not files:
         if options.plane:
-            raise ConfigError("--plane is for volumes (.nii, .nii.gz); leave it out")
+            raise ConfigError(
+                "--plane is for volumes (.nii, .nii.gz, a folder of DICOM slices); leave it out"
+            )
         return {}
-    others = [name for name in names if is_uri(name) or not _list_files(Path(name))]
+    others = [name for name in names if is_uri(name) or not _list_files(Path(name), series)]
     if others:
         raise ConfigError(f"{others[0]}: volumes are labelled by themselves; give these alone")
     if out is not None and is_uri(str(out)):
@@ -112,10 +115,14 @@ def predict_volumes(
     )
 
 
-def _list_files(path: Path) -> list[Path]:
-    """The volumes that an input names: a file, or a folder without pictures."""
+def _list_files(path: Path, series: bool) -> list[Path]:
+    """The volumes that an input names: a file, or a folder without pictures; with `series`, a
+    folder's DICOM slices are none, but a volume.
+    """
     if is_volume(path):
         return [path]
+    if series and path.is_dir() and (volumes := find_volume_files(path)):
+        return volumes
     return find_volume_files(path) if path.is_dir() and not list_images(path) else []
 
 

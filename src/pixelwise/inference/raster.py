@@ -100,12 +100,28 @@ class RasterPicture:
 
         With less, each window of a PNG or JPEG decodes the file from its top again.
         """
-        block = self.dataset.block_shapes[0][0]
-        value_bytes = np.dtype(self.dataset.dtypes[0]).itemsize
-        row_bytes = self.width * self.dataset.count * value_bytes
-        held = (math.ceil(rows / block) + 1) * block * row_bytes
-        with quiet_rasterio().Env(GDAL_CACHEMAX=_SPARE_CACHE + math.ceil(1.1 * held)):
+        with quiet_rasterio().Env(GDAL_CACHEMAX=self.cache_bytes(rows)):
             yield
+
+    def cache_bytes(self, rows: int) -> int:
+        """What `cache_rows` lets GDAL keep, for what it writes as well."""
+        block = int(self.dataset.block_shapes[0][0])
+        value_bytes = int(np.dtype(self.dataset.dtypes[0]).itemsize)
+        row_bytes = self.width * int(self.dataset.count) * value_bytes
+        held = (math.ceil(rows / block) + 1) * block * row_bytes
+        return _SPARE_CACHE + math.ceil(1.1 * held)
+
+    def window_bytes(self, height: int, width: int) -> int:
+        """What indexing needs for a window beside GDAL's cache: the values of the file, and twice
+        what becomes of them.
+        """
+        value_bytes = int(np.dtype(self.dataset.dtypes[0]).itemsize)
+        return height * width * (len(self.bands.colours) * value_bytes + 2 * self.channel_count)
+
+    @property
+    def channel_count(self) -> int:
+        """Channels that indexing gives."""
+        return 3
 
     def to_rgb(self, pixels: Array) -> Array:
         """(H, W, 3) to look at, of pixels as indexing gives them."""

@@ -63,6 +63,13 @@ class Target:
         self._rows = [rows[:, height:]]
 
 
+def waiting_bytes(rows: int, width: int, pixel_bytes: int, *, block: int = BLOCK) -> int:
+    """What a target of that many bytes a pixel holds at most where so many rows come at a time:
+    those that wait for a block, and these joined to one array.
+    """
+    return 2 * (block + rows) * width * pixel_bytes
+
+
 # Open TIFFs by the ends of their names.
 Files = dict[str, Target]
 
@@ -99,7 +106,10 @@ def open_files(
             "nodata": np.nan,
             "blockysize": STRIP,
         }
-        files[f"_{choices.scores}"] = target(f"_{choices.scores}", count=len(classes), **half)
+        scores = target(f"_{choices.scores}", count=len(classes), **half)
+        for number, name in enumerate(classes.names, 1):
+            scores.dataset.set_band_description(number, name)
+        files[f"_{choices.scores}"] = scores
     return files
 
 

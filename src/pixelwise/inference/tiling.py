@@ -235,7 +235,7 @@ def stream(
     run_rows = slice(begin, chunk_rows.stop)
     tiles = map_ordered(
         lambda tile: None if tile is None else _run(runner, tile, plan),
-        _tiles(rgb, plan, rows[run_rows]),
+        cut_tiles(rgb, plan, rows[run_rows]),
     )
     places = product(list(pairwise(plan.edges))[run_rows], pairwise([*columns, plan.width]))
     sums = _Sums(plan)
@@ -318,7 +318,7 @@ def _ones(numbers: NDArray[np.float32]) -> tuple[int, int]:
     return len(numbers), len(numbers)
 
 
-def _tiles(rgb: Pixels, plan: TilePlan, rows: list[int]) -> Iterator[NDArray[np.uint8] | None]:
+def cut_tiles(rgb: Pixels, plan: TilePlan, rows: list[int]) -> Iterator[NDArray[np.uint8] | None]:
     """Pixels (1, 3, h, w) of the tiles that begin at `rows`, row by row; None for one that is
     nowhere valid.
     """

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pixelwise.errors import ImageError
+from pixelwise.io.arrays import NPY, open_array
 from pixelwise.io.atomic import atomic
 from pixelwise.io.band_layout import (
-    NPY,
     PNG,
     BandSource,
     channels_of_stack,
@@ -27,7 +27,6 @@ from pixelwise.io.band_layout import (
     first_page,
     kind_of,
     name_of,
-    open_array,
 )
 from pixelwise.io.channels import Mask, valid_everywhere
 from pixelwise.io.deep_pixels import read_deep_pixels

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from defusedxml import ElementTree
-from numpy.typing import NDArray
 
 from pixelwise.errors import ImageError
+from pixelwise.io.arrays import NPY, is_photo_array, open_array
 from pixelwise.io.dicom import DICOM, read_dicom_size
 from pixelwise.io.dicom import KIND as DICOM_KIND
 from pixelwise.io.gdal import holds_opacity, open_dataset
+from pixelwise.io.open_images import TIFF_STARTS
 from pixelwise.io.tiff import Page, find_pages
 from pixelwise.optional import is_installed
 
@@ -22,10 +22,8 @@ BandSource = Path | bytes
 """A file, or its bytes where it is a TIFF or PNG file."""
 
 TIFF = ".tif"
-NPY = ".npy"
 PNG = ".png"
 _TIFF_SUFFIXES = (TIFF, ".tiff")
-_TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _PNG_START = b"\x89PNG\r\n\x1a\n"
 # Bytes up to the kind of its colours.
 _PNG_HEAD = 26
@@ -49,8 +47,8 @@ _RGB_COUNTS = (1, 3, 4)
 @dataclass(frozen=True)
 class BandLayout:
     """What a file's header says: size (height, width), the names of its bands but alpha, '' for
-    those without one, NumPy's name of their type, whether some value stands for none, and whether
-    its bands are pages of a stack of ImageJ or OME.
+    those without one, NumPy's name of their type, whether some value stands for none, whether its
+    bands are pages of a stack of ImageJ or OME, and whether it is a NumPy array.
     """
 
     size: tuple[int, int]
@@ -58,10 +56,13 @@ class BandLayout:
     kind: str
     has_nodata: bool = False
     is_stack: bool = False
+    is_array: bool = False
 
     @property
     def is_photo(self) -> bool:
         """Whether it is grey or RGB of unsigned numbers up to 16 bits, as cameras write."""
+        if self.is_array:
+            return is_photo_array(self.kind, len(self.names))
         has_odd_values = self.kind not in ("uint8", "uint16", "bool") or (
             self.has_nodata and self.kind != "uint8"
         )
@@ -72,6 +73,8 @@ class BandLayout:
         """Whether red, green and blue, or grey, can be read of it as of a photo, whatever else it
         holds.
         """
+        if self.is_array:
+            return self.is_photo
         is_whole = self.kind in ("uint8", "uint16", "bool")
         return is_whole and len(self.names) in _RGB_COUNTS and not self.is_stack
 
@@ -91,7 +94,7 @@ def read_layout(source: BandSource) -> BandLayout | None:
         if kind == NPY and isinstance(source, Path):
             array = open_array(source)
             _, height, width = array.shape
-            return BandLayout((height, width), ("",) * len(array), array.dtype.name)
+            return BandLayout((height, width), ("",) * len(array), array.dtype.name, is_array=True)
         if kind == DICOM and isinstance(source, Path):
             size = read_dicom_size(source)
             return None if size is None else BandLayout(size, ("",), DICOM_KIND)
@@ -128,7 +131,7 @@ def kind_of(source: BandSource) -> str:
     if isinstance(source, bytes):
         if source.startswith(_PNG_START):
             return PNG
-        return TIFF if source.startswith(_TIFF_STARTS) else ""
+        return TIFF if source.startswith(TIFF_STARTS) else ""
     suffix = source.suffix.lower()
     if suffix in (NPY, PNG, DICOM):
         return suffix
@@ -149,27 +152,6 @@ def first_page(source: BandSource) -> Page | None:
             return next(find_pages(file), None)
     except OSError as error:
         raise ImageError.of_file(source, str(error.strerror), "make it readable") from error
-
-
-def open_array(path: Path) -> NDArray[Any]:
-    """(bands, H, W) of a NumPy file, not read yet. Raises ImageError."""
-    try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise ImageError.of_file(path, f"cannot be read as a NumPy array ({error})") from error
-    if not isinstance(array, np.ndarray) or array.ndim not in (2, 3) or not array.size:
-        shape = getattr(array, "shape", "")
-        reason = f"is an array of the shape {shape}"
-        raise ImageError.of_file(path, reason, "save (height, width) or (height, width, bands)")
-    if array.ndim == 2:
-        return array[None]
-    first, middle, last = array.shape
-    if last < min(first, middle):
-        return array.transpose(2, 0, 1)
-    if first < min(middle, last):
-        return array
-    reason = f"is an array of the shape {array.shape}, of which no axis is sure to be the bands"
-    raise ImageError.of_file(path, reason, "save it as TIFF, or (height, width, bands)")
 
 
 def channels_of_stack(page: Page) -> int:

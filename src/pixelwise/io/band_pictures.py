@@ -1,5 +1,6 @@
 """Files of any bands as pictures: for a network that takes these bands, and for people."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -28,6 +29,8 @@ _MAX_SAMPLE = 100_000
 # Values beyond a band's window by more than its span are of another range than the training's; of
 # a picture in which they are the greater part that is said.
 _MOST = 0.5
+# Of a window, less than which an image hardly differs in: two of its 256 levels.
+_FLAT = 1 / 128
 
 _BANDS = "image-other-bands"
 _RANGE = "image-range"
@@ -39,7 +42,8 @@ def read_channels(source: BandSource, layout: BandLayout, channels: Channels) ->
     """
     numbers = channels.find_bands(describe(source), layout.names)
     bands = read_bands(source, numbers=numbers)
-    return picture_of_values(bands.values, bands.valid, channels, layout)
+    picture = picture_of_values(bands.values, bands.valid, channels, layout)
+    return replace(picture, notes=(*find_order_notes(channels, layout.names), *picture.notes))
 
 
 def channels_of_photo(
@@ -101,10 +105,21 @@ def read_to_show(source: BandSource, layout: BandLayout) -> Picture:
     )
 
 
+def find_order_notes(channels: Channels, names: Sequence[str]) -> ReadingNotes:
+    """What is said of a file whose bands, of these names, have none."""
+    if not channels.is_by_number(names):
+        return ()
+    done = f"taken in the order of the training's, {', '.join(channels.names)}"
+    return (ReadingNote(_BANDS, "whose bands have no names", done),)
+
+
 def find_range_notes(values: NDArray[Any], valid: Mask | None, channels: Channels) -> ReadingNotes:
-    """What is said of values (channels, H, W) that are none, or mostly of another range than the
-    training's.
+    """What is said of values (channels, H, W) that are none, mostly of another range than the
+    training's, or hardly differ in its windows, as of an image of one value alone, or of 0 to 1
+    instead of 0 to 10000.
     """
+    is_flat = True
+    first_ends = (0.0, 0.0)
     for number, (band, name) in enumerate(zip(values, channels.names, strict=True)):
         sample = _sample(band, None if valid is None else valid[number])
         if not sample.size:
@@ -112,12 +127,21 @@ def find_range_notes(values: NDArray[Any], valid: Mask | None, channels: Channel
         low = channels.low[number]
         high = channels.high[number]
         span = high - low
+        ends = np.percentile(sample, [_SHOWN_TAIL, 100 - _SHOWN_TAIL])
+        is_flat = is_flat and ends[1] - ends[0] < _FLAT * span
+        if number == 0:
+            first_ends = ends[0], ends[1]
         outside = (sample < low - span) | (sample > high + span)
         if outside.mean() > _MOST:
             median = float(np.median(sample))
             what = f"whose {name} is about {median:g}"
             trained = f"far from the {low:g} to {high:g} of the training: do not trust the labels"
             return (ReadingNote(_RANGE, what, trained),)
+    if is_flat and values[0].size > 1:
+        what = f"whose {channels.names[0]} is {first_ends[0]:.4g} to {first_ends[1]:.4g} alone"
+        window = f"{channels.low[0]:g} to {channels.high[0]:g}"
+        done = f"flat in the {window} of the training: do not trust the labels"
+        return (ReadingNote(_RANGE, what, done),)
     return ()
 
 

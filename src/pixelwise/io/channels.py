@@ -111,6 +111,10 @@ class Channels:
             f"{', '.join(map(str, self.bands))} of {self.count}",
         )
 
+    def is_by_number(self, file_names: Sequence[str]) -> bool:
+        """Whether the bands of a file are found by number alone, though the channels have names."""
+        return not any(file_names) and not any(map(_is_unnamed, self.names))
+
     def to_pixels(self, values: NDArray[Any], valid: Mask | None = None) -> Array:
         """(H, W, channels) uint8 of values (channels, H, W) as files hold them; where not `valid`,
         of the same shape, they are filled as FILL_REACH says.

@@ -3,8 +3,9 @@
 By pydicom (extra `medical`).
 """
 
+import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from pixelwise.optional import is_installed, require_package
 DICOM = ".dcm"
 KIND = "float32"
 """NumPy's type of the values once they are rescaled."""
+# A line of pydicom's on a decoder that is not there.
+_DECODERS = re.compile(r"^\s*\S+ - requires (.+?)\s*$", re.MULTILINE)
 _GREY = ("MONOCHROME1", "MONOCHROME2")
 _HEADER = ("Rows", "Columns", "PhotometricInterpretation", "NumberOfFrames")
 
@@ -29,10 +32,15 @@ def read_dicom_size(path: Path) -> tuple[int, int] | None:
     """
     if not is_installed("pydicom"):
         return None
-    with _readable(path) as pydicom:
-        header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=_HEADER)
+    header = read_dicom_header(path, _HEADER)
     is_grey = header.get("PhotometricInterpretation") in _GREY
     return (int(header.Rows), int(header.Columns)) if is_grey and "Rows" in header else None
+
+
+def read_dicom_header(path: Path, tags: Sequence[str]) -> Any:
+    """pydicom's data set of these tags alone. Raises ImageError, ConfigError without pydicom."""
+    with _readable(path) as pydicom:
+        return pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(tags))
 
 
 def read_dicom(path: Path) -> tuple[NDArray[np.float32], Mask | None]:
@@ -64,5 +72,10 @@ def _readable(path: Path) -> Iterator[Any]:
     except ImageError:
         raise
     except Exception as error:
+        packages = _DECODERS.findall(str(error))
+        if packages:
+            reason = f"is compressed, and no decoder is installed ({first_line(error).rstrip(':')})"
+            advice = f"install {' or '.join(packages)}, or save it uncompressed"
+            raise ImageError.of_file(path, reason, advice) from error
         reason = f"cannot be read as DICOM ({first_line(error).rstrip('.')})"
         raise ImageError.of_file(path, reason, "replace it, or save it uncompressed") from error

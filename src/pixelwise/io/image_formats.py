@@ -38,6 +38,7 @@ _WITH_FEATURE = {
 }
 _HEIF = (".heic", ".heif", ".hif")
 _DICOM = (".dcm",)
+_ARRAYS = (".npy",)
 _HEIF_PACKAGE = "pillow_heif"
 _INSTALL_HEIF = "pip install 'pixelwise[heif]'"
 
@@ -68,11 +69,14 @@ def _suffixes() -> frozenset[str]:
     ]
     heif = _HEIF if is_installed(_HEIF_PACKAGE) else ()
     medical = _DICOM if is_installed("pydicom") else ()
-    return frozenset((*_ALWAYS, *built, *heif, *medical))
+    return frozenset((*_ALWAYS, *built, *heif, *medical, *_ARRAYS))
 
 
 IMAGE_SUFFIXES = _suffixes()
 """The endings of files that are read as pictures here, in lower case."""
+
+STREAMED_SUFFIXES = IMAGE_SUFFIXES.difference(_ARRAYS, _DICOM)
+"""Those whose bytes suffice, as in archives."""
 
 # Those of MP4 and QuickTime, and of HEIC.
 _VIDEO_BRANDS = re.compile("iso[m2456]|mp4[12]|avc1|dash|MSNV|3g[p2].|qt|M4V|f4v")
@@ -137,12 +141,17 @@ def register_heif() -> None:
 
 
 def list_images(folder: Path) -> list[Path]:
-    """The pictures directly in `folder`, by name; hidden and side files are left out."""
-    return sorted(
+    """The pictures directly in `folder`, by name; hidden and side files are left out, and arrays
+    that are called as another picture.
+    """
+    paths = sorted(
         path
         for path in folder.iterdir()
         if path.suffix.lower() in IMAGE_SUFFIXES and not is_side_file(path) and not path.is_dir()
     )
+    arrays = {path for path in paths if path.suffix.lower() in _ARRAYS}
+    stems = {path.stem for path in paths if path not in arrays} if arrays else set()
+    return [path for path in paths if path not in arrays or path.stem not in stems]
 
 
 def list_left_aside(folder: Path, *, used: Iterable[str] = ()) -> list[Path]:

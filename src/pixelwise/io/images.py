@@ -121,7 +121,7 @@ class ImageFile:
         except Image.DecompressionBombError as error:
             self._error = error
             self.pixels = MAX_PIXELS + 1
-        except (OSError, SyntaxError, ValueError) as error:
+        except (OSError, SyntaxError, ValueError, ImageError) as error:
             self._error = error
             is_unknown = isinstance(error, UnidentifiedImageError) or frame
             if is_unknown and (not formats or "TIFF" in formats):
@@ -198,7 +198,7 @@ def oriented_size(path: Path) -> tuple[int, int]:
     ImageError for what is no picture.
     """
     layout = read_layout(path)
-    if layout is not None and not layout.is_photo:
+    if layout is not None and (layout.is_array or not layout.is_photo):
         return layout.size
     return size_of_photo(path)
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from pixelwise.errors import ImageError
+from pixelwise.io.arrays import NPY, array_to_photo, open_array
 from pixelwise.io.image_formats import describe_contents, register_heif
 
 Array = NDArray[np.uint8]
@@ -26,6 +27,8 @@ MAX_PIXELS = 100_000_000
 # The tag of Exif that says how a camera was held.
 _ORIENTATION = 0x0112
 _HEAD = 512
+TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+"""The first bytes of TIFF files, and of large ones."""
 _ADDRESS = re.compile(r"(https?|ftp|s3|gs):/+")
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -88,7 +91,11 @@ def open_image(source: Source, *, formats: Formats | None = None) -> Image.Image
 def open_header(
     source: str | Path | bytes | BinaryIO, formats: Formats | None = None
 ) -> Image.Image:
-    """A picture with its header read. Raises what PIL raises."""
+    """A picture with its header read. Raises what PIL raises, and ImageError for a NumPy file that
+    is no photo.
+    """
+    if _is_array(source):
+        return array_to_photo(Path(str(source)))
     register_heif()
     with silence_warnings():
         file = io.BytesIO(source) if isinstance(source, bytes) else source
@@ -117,11 +124,14 @@ def translate_errors(source: Source) -> Iterator[None]:
 def pixel_count(source: Path | BinaryIO) -> int | None:
     """Pixels that a picture's header promises, without decoding it; None where PIL cannot tell."""
     try:
+        if _is_array(source):
+            _, height, width = open_array(Path(str(source))).shape
+            return int(height * width)
         with open_header(source) as image:
             return image.size[0] * image.size[1]
     except Image.DecompressionBombError:
         return MAX_PIXELS + 1
-    except (OSError, SyntaxError, ValueError):
+    except (OSError, SyntaxError, ValueError, ImageError):
         return None
 
 
@@ -153,6 +163,10 @@ def size_of_photo(path: Path) -> tuple[int, int]:
             return (image.width, image.height) if is_turned else (image.height, image.width)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise _unreadable(path, error) from error
+
+
+def _is_array(source: object) -> bool:
+    return isinstance(source, str | Path) and Path(source).suffix.lower() == NPY
 
 
 def find_orientation(image: Image.Image) -> int:
@@ -215,4 +229,7 @@ def _reason(source: Source, error: Exception) -> str:
             return "the file is empty"
     if source == b"":
         return "the file is empty"
-    return "unknown format" if isinstance(error, UnidentifiedImageError) else str(error)
+    if isinstance(error, UnidentifiedImageError):
+        is_tiff = _head_of(source).startswith(TIFF_STARTS)
+        return "a TIFF file that breaks off or is damaged" if is_tiff else "unknown format"
+    return str(error)

@@ -11,7 +11,8 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO, NamedTuple
 
 from pixelwise.errors import DataError, ImageError, PixelwiseError
-from pixelwise.io.images import IMAGE_SUFFIXES, pixel_count
+from pixelwise.io.image_formats import STREAMED_SUFFIXES
+from pixelwise.io.images import pixel_count
 from pixelwise.io.storage import filesystem, is_uri, retry
 
 SHARDS = ".tar"
@@ -105,7 +106,7 @@ def _opened(shard: str) -> BinaryIO:
 def _is_image(member: tarfile.TarInfo) -> bool:
     name = PurePosixPath(member.name).name
     plain = member.isreg() and not member.issparse() and not name.startswith(".")
-    return plain and f".{name.partition('.')[2].lower()}" in IMAGE_SUFFIXES
+    return plain and f".{name.partition('.')[2].lower()}" in STREAMED_SUFFIXES
 
 
 def _named(shard: str, file: BinaryIO, member: tarfile.TarInfo) -> tuple[str, int]:

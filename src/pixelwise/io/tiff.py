@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-from pixelwise.io.open_images import silence_warnings
+from pixelwise.io.open_images import TIFF_STARTS, silence_warnings
 
-_BIG = (b"II+\0", b"MM\0+")
-_MAGIC = (b"II*\0", b"MM\0*", *_BIG)
+_BIG = TIFF_STARTS[2:]
 # Far more pages than files have; what links to itself must end.
 _MAX_PAGES = 100_000
 
@@ -140,7 +139,7 @@ def _find_directories(file: BinaryIO) -> Iterator[Page | None]:
     """The pages of a file; last None where a directory that should follow is damaged or cut off."""
     file.seek(0)
     head = file.read(8)
-    if len(head) < 8 or head[:4] not in _MAGIC:
+    if len(head) < 8 or head[:4] not in TIFF_STARTS:
         return
     if head[:4] in _BIG:
         head += file.read(8)

@@ -1,6 +1,7 @@
-"""Volumes of slices, as NIfTI files of tomography and magnetic resonance hold them.
+"""Volumes of slices, as NIfTI files of tomography and magnetic resonance hold them, or folders of
+DICOM slices.
 
-By nibabel (extra `medical`).
+By nibabel and pydicom (extra `medical`).
 """
 
 import gzip
@@ -16,7 +17,9 @@ from numpy.typing import NDArray
 
 from pixelwise.errors import ImageError, OutputError, first_line
 from pixelwise.io.atomic import atomic
+from pixelwise.io.dicom_series import list_slices, read_series
 from pixelwise.io.open_images import check_pixel_count
+from pixelwise.io.text import is_side_file
 from pixelwise.optional import require_package
 
 VOLUMES = (".nii", ".nii.gz")
@@ -60,16 +63,33 @@ def is_volume(name: str | Path) -> bool:
     return str(name).lower().endswith(VOLUMES)
 
 
+def list_volumes(folder: Path) -> list[Path]:
+    """The volumes directly in a folder, by name: files, and folders of DICOM slices; or the folder
+    itself where it holds such slices.
+    """
+    if list_slices(folder):
+        return [folder]
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if not is_side_file(path) and (is_volume(path) or (path.is_dir() and list_slices(path)))
+    )
+
+
 def volume_stem(path: Path) -> str:
     """The name without its ending."""
-    ending = next(ending for ending in VOLUMES[::-1] if path.name.lower().endswith(ending))
-    return path.name[: -len(ending)]
+    name = path.name or path.resolve().name  # of the current folder
+    ending = next((end for end in VOLUMES[::-1] if name.lower().endswith(end)), "")
+    return name[: len(name) - len(ending)]
 
 
 def read_volume(path: Path, plane: str = "axial") -> Volume:
-    """The whole volume. Raises ImageError for one that cannot be read, of more or fewer than three
-    dimensions, or of no plain numbers; ConfigError without nibabel.
+    """The whole volume of a file, or of a folder of DICOM slices. Raises ImageError for one that
+    cannot be read, of more or fewer than three dimensions, or of no plain numbers, and as
+    `read_series`; ConfigError without nibabel or pydicom.
     """
+    if path.is_dir():
+        return _place(path, plane, *read_series(path))
     with _readable(path) as nibabel:
         image = nibabel.load(path)
         shape = _drop_ones(image.shape)
@@ -82,9 +102,13 @@ def read_volume(path: Path, plane: str = "axial") -> Volume:
         is_rescaled = (float(proxy.slope), float(proxy.inter)) != (1.0, 0.0)
         values = image.get_fdata(dtype=np.float32) if is_rescaled else np.asanyarray(proxy)
         affine = np.asarray(image.affine, np.float64)
-        upright = nibabel.orientations.apply_orientation(
-            values.reshape(shape), nibabel.io_orientation(affine)
-        )
+        return _place(path, plane, values.reshape(shape), affine)
+
+
+def _place(path: Path, plane: str, values: NDArray[Any], affine: NDArray[np.float64]) -> Volume:
+    """The volume of voxels that lie as `affine` says."""
+    nibabel = require_package("nibabel")
+    upright = nibabel.orientations.apply_orientation(values, nibabel.io_orientation(affine))
     slices = _to_slices(upright, plane)
     check_pixel_count(slices.shape[:0:-1], str(path))
     lengths = np.sqrt((affine[:3, :3] ** 2).sum(axis=0))

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from pixelwise.datasets.readers.truth_folders import (
 )
 from pixelwise.datasets.splits import SPLIT_ORDER, named_splits, split_of
 from pixelwise.datasets.types import images_in
+from pixelwise.io.image_formats import STREAMED_SUFFIXES
 from pixelwise.io.images import IMAGE_SUFFIXES
 from pixelwise.io.text import is_side_file
 
@@ -251,27 +253,29 @@ def _best(folders: dict[Path, FolderName], role: Role) -> Path | None:
 
 
 def _holds_pictures(folder: Path) -> bool:
-    """Whether pictures lie in a folder or in a folder of it: masks/ may be empty beside others, or
-    hold arrays.
+    """Whether pictures, and not arrays alone, lie in a folder or in a folder of it: masks/ may be
+    empty beside others, or hold arrays of what others show.
     """
-    return any(_scan_for_pictures(folder, deep=True))
+    return any(_scan_for_pictures(folder, deep=True, suffixes=STREAMED_SUFFIXES))
 
 
-def _scan_for_pictures(folder: Path | str, *, deep: bool) -> Iterator[bool]:
+def _scan_for_pictures(
+    folder: Path | str, *, deep: bool, suffixes: AbstractSet[str] = IMAGE_SUFFIXES
+) -> Iterator[bool]:
     try:
         with os.scandir(folder) as entries:
             subfolders = []
             for entry in entries:
                 if is_side_file(Path(entry.name)):
                     continue
-                if Path(entry.name).suffix.lower() in IMAGE_SUFFIXES:
+                if Path(entry.name).suffix.lower() in suffixes:
                     yield True
                 elif deep and entry.is_dir():
                     subfolders.append(entry.path)
     except OSError:
         return
     for path in subfolders:
-        yield from _scan_for_pictures(path, deep=False)
+        yield from _scan_for_pictures(path, deep=False, suffixes=suffixes)
 
 
 def describe_place(root: Path, place: Place) -> str:

@@ -11,7 +11,7 @@ from pixelwise.datasets.folder_names import parse_folder_name
 from pixelwise.datasets.issues import Issue
 from pixelwise.datasets.mask_names import match_names
 from pixelwise.datasets.splits import split_of
-from pixelwise.datasets.types import images_in
+from pixelwise.datasets.types import images_in, pictures_in
 from pixelwise.errors import DataError
 from pixelwise.io.images import MAX_PIXELS, open_image
 from pixelwise.io.text import is_side_file
@@ -112,7 +112,7 @@ def _list_rivals(place: Sides) -> list[Path]:
     inside = place.masks.relative_to(top_masks)
     rivals = []
     for path in others:
-        files = images_in(path / inside)
+        files = pictures_in(path / inside)
         if belong_together(images, files) and holds_few_values(files):
             rivals.append(path)
     return rivals

@@ -14,7 +14,7 @@ from pixelwise.datasets.index import Index
 from pixelwise.datasets.readers.packed import Archives, Sample, choose_pair
 from pixelwise.datasets.types import DataOptions
 from pixelwise.errors import DataError
-from pixelwise.io.images import IMAGE_SUFFIXES
+from pixelwise.io.image_formats import STREAMED_SUFFIXES
 
 LAYOUT = "train-000000.tar with x.jpg and x.mask.png (WebDataset)"
 
@@ -53,7 +53,7 @@ def _list_pictures(tar: tarfile.TarFile) -> Iterator[tuple[str, str, tarfile.Tar
     for member in tar:
         name = PurePosixPath(member.name)
         stem, _, kind = name.name.partition(".")
-        is_picture = f".{kind.rpartition('.')[2].lower()}" in IMAGE_SUFFIXES
+        is_picture = f".{kind.rpartition('.')[2].lower()}" in STREAMED_SUFFIXES
         if member.isreg() and stem and is_picture:
             sample = "_".join((*name.parent.parts, stem))
             yield re.sub(r"([^\w-]|_)+", "_", sample), kind.lower(), member
