@@ -66,7 +66,9 @@ def test_preprocessor_config_beside_any_weights_says_how_images_are_prepared(
 
 def test_weights_of_no_known_network_are_refused(tmp_path: Path) -> None:
     torch.save({"layer.weight": torch.zeros(2)}, tmp_path / "net.pth")
-    with pytest.raises(ModelError, match=r"net\.pth: its tensors \(the first is layer\.weight\) .*other-models"):
+    with pytest.raises(
+        ModelError, match=r"net\.pth: its tensors \(the first is layer\.weight\) .*other-models"
+    ):
         load_model(tmp_path / "net.pth")
 
 
