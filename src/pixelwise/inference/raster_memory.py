@@ -17,7 +17,7 @@ from pixelwise.inference.tta import specialize_for_shape, with_tta
 from pixelwise.malloc import trim_memory
 
 # Tiles of a raster from which on the network is measured, which takes as long as one of them.
-_MEASURED = STEADY
+_MEASURED = 2 * STEADY
 
 # Bytes of a pixel of a row of tiles, while it is found where the raster has data.
 _VOID_BYTES = 4
