@@ -180,8 +180,8 @@ def test_tasks_that_nobody_annotated_are_left_out_and_said(tmp_path: Path) -> No
 
 def test_tasks_of_predictions_alone_are_refused_as_such(tmp_path: Path) -> None:
     picture(tmp_path / "a.png")
+    predicted = [{"result": [{"from_name": "tag"}]}]
     with pytest.raises(DataError, match="nobody has annotated these tasks, or submitted what"):
-        predicted = [{"result": [{"from_name": "tag"}]}]
         export(tmp_path, [{"id": 1, "data": {"image": "a.png"}, "predictions": predicted}])
 
 
