@@ -4,8 +4,7 @@ python benchmarks/cutouts.py RUN PORTRAITS
 
 RUN is a model of two classes, PORTRAITS a folder whose testing/ has photos and their mattes. With
 hard edges alpha is the label, with soft ones what `predict --also cutouts` makes of labels and
-scores; a model of `train --matte` has learned alpha, which is its probability. A table goes to the
-terminal.
+scores. A table goes to the terminal.
 """
 
 import argparse
@@ -17,17 +16,14 @@ from PIL import Image
 from scipy import ndimage
 
 import pixelwise
-from pixelwise.inference.cutouts import share_of, soft_alpha
+from pixelwise.inference.cutouts import soft_alpha
 
 
 def run_portraits(args: argparse.Namespace) -> None:
     """Mean absolute error of alpha, in all pixels and near the edge of the true matte."""
     model = pixelwise.load(args.run)
     stays = np.arange(256) == 1
-    kinds = ["hard edges", "soft edges"]
-    if model.reading.get("matte"):
-        kinds.append("learned alpha")
-    errors = {kind: list[tuple[float, float]]() for kind in kinds}
+    errors = {kind: list[tuple[float, float]]() for kind in ("hard edges", "soft edges")}
     seconds = dict.fromkeys(errors, 0.0)
     mattes = sorted((Path(args.images) / "testing").glob("*_matte.png"))
     for matte in mattes:
@@ -39,8 +35,6 @@ def run_portraits(args: argparse.Namespace) -> None:
             is_hard = kind == "hard edges"
             result = model.predict(photo, scores=None if is_hard else "probabilities")
             alpha = stays[result.labels] if is_hard else soft_alpha(result, stays)
-            if kind == "learned alpha":
-                alpha = share_of(result, stays[:2])
             seconds[kind] += time.process_time() - begin
             off = np.abs(alpha - truth)
             own.append((off.mean(), off[edge].mean()))

@@ -78,7 +78,8 @@ def shortened(page: str, line: str) -> list[str]:
     words = shlex.split(line)
     if "train" in words[1:2]:
         if "--minutes" in words:
-            del words[words.index("--minutes") :][:2]
+            start = words.index("--minutes")
+            del words[start : start + 2]
         run = words[words.index("--out") + 1] if "--out" in words else "nowhere"
         words += QUICK if read(page).count(run) > 1 else [*QUICK, "--preview"]
     return words + (SMALL if "stylize" in words else [])
@@ -283,3 +284,47 @@ def test_the_make_targets_of_the_readme_exist() -> None:
 
 def test_the_changelog_names_the_packages_version() -> None:
     assert f"## {pixelwise.__version__} " in read("CHANGELOG.md")
+
+
+# Guides whose commands need other data than the desk's.
+GUIDES = ("objects", "cutouts", "overlapping-classes")
+TINY = ["--decoder", "fcn32s", "--encoder", "test_resnet", "--weights", "none"]
+
+
+@pytest.fixture
+def guide_desk(desk: Path) -> Path:
+    """The desk with a fifth test image, as intervals of counts need, a photo of a cat, and
+    portraits with their mattes.
+    """
+    for name in ("images/test/000.jpg", "masks/test/000.png"):
+        source = desk / "data" / name
+        shutil.copy(source, source.with_stem("900"))
+    shutil.copy(desk / "photo.jpg", desk / "cat.jpg")
+    (desk / "portraits").mkdir()
+    for number in range(6):
+        shutil.copy(desk / "photo.jpg", desk / f"portraits/{number}.jpg")
+        shutil.copy(desk / "photo_matte.png", desk / f"portraits/{number}_matte.png")
+    return desk
+
+
+@pytest.mark.parametrize("name", GUIDES)
+def test_the_commands_of_a_guide_with_data_of_its_own_work(
+    name: str,
+    guide_desk: Path,
+    trained: Path,
+    overlapping: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    page = f"docs/{name}.md"
+    if name == "overlapping-classes":
+        shutil.rmtree(guide_desk / "data")
+        shutil.copytree(overlapping, guide_desk / "data")
+    else:
+        shutil.copytree(trained, guide_desk / "runs/1")
+    for line in commands(page):
+        words = shortened(page, line)
+        if "train" in words:
+            words += TINY
+        shutil.rmtree("masks", ignore_errors=True)
+        call(words, monkeypatch)
+    run_python(page)

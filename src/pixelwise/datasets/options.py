@@ -90,9 +90,7 @@ class DataOptions:
     """Alpha mattes: pixels of this alpha (1 to 255) or more are person."""
 
     matte: bool = option(False, own=True)
-    """Alpha mattes: learn the alpha itself, how much of a pixel is covered, in place of the class;
-    `predict --also cutouts` then cuts by it.
-    """
+    """Alpha mattes: learn how much of a pixel is covered, not its class, and score alpha."""
 
     skip_unpaired: bool = option(False, own=True)
     """Leave out images without a mask, and masks without an image."""

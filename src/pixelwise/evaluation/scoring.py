@@ -25,7 +25,7 @@ from pixelwise.evaluation.object_rule import ObjectRule
 from pixelwise.evaluation.out_of_fold import describe_ensemble, hold_out_images
 from pixelwise.evaluation.report import write_evaluation_page
 from pixelwise.evaluation.result import Evaluation, MetricAccumulator
-from pixelwise.inference.cutouts import share_of
+from pixelwise.inference.cutouts import soft_alpha
 from pixelwise.inference.load import load
 from pixelwise.inference.predictor import Predictor
 from pixelwise.io.images import Array, void_invalid
@@ -205,9 +205,9 @@ def evaluate_image(predictor: Predictor, task: ScoringTask, pair: Pair) -> Metri
     )
     metrics.update(truth, labels, prediction)
     if task.read_alpha is not None and metrics.alpha is not None:
-        person = classes.from_model[: len(predictor.classes)] == len(classes.classes) - 1
+        person = classes.from_model == len(classes.classes) - 1
         true_alpha = task.read_alpha(pair.mask) / ALPHA_LEVELS
-        metrics.alpha.update(true_alpha, share_of(prediction, person), truth != VOID)
+        metrics.alpha.update(true_alpha, soft_alpha(prediction, person), truth != VOID)
     if task.objects is not None and metrics.objects is not None:
         ids = read_objects(task.read_labels, pair.mask)
         if ids is not None and ids.shape != truth.shape:

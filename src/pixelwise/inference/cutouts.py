@@ -26,8 +26,6 @@ EDGE = 0.005
 _LEAST_EDGE = 2.0
 # Standard deviation of the blur, as a share of the diagonal.
 _BLUR = 0.02
-# Rows of scores that are made float32 at once.
-_ROWS_AT_ONCE = 256
 
 Alpha = NDArray[np.float32]
 
@@ -35,14 +33,12 @@ Alpha = NDArray[np.float32]
 @dataclass(frozen=True)
 class CutoutRules:
     """foreground: the classes that stay, all but the background where none is named. background: a
-    colour, BLUR or a picture's path; None leaves it transparent. crop: cut to what stays. learned:
-    whether the model has learned alpha, which is then its probability everywhere.
+    colour, BLUR or a picture's path; None leaves it transparent. crop: cut to what stays.
     """
 
     foreground: Sequence[str] = ()
     background: str | None = None
     crop: bool = False
-    learned: bool = False
 
     def check(self, names: Sequence[str]) -> None:
         """Raises ConfigError for unknown classes, where nothing would be cut away, and for a
@@ -91,10 +87,7 @@ class CutoutRules:
         the photo, or with `crop` as what stays, if anything does. Needs the result's scores.
         """
         stays = self.labels(result.classes)
-        if self.learned:
-            alpha = share_of(result, stays[: len(result.classes)])
-        else:
-            alpha = soft_alpha(result, stays)
+        alpha = soft_alpha(result, stays)
         rgb = result.rgb
         if self.background is None:
             levels = np.round(255 * alpha).astype(np.uint8)
@@ -128,26 +121,11 @@ def soft_alpha(result: Result, stays: NDArray[np.bool_]) -> Alpha:
     weight = np.clip(1 - (distance - 0.5) / reach, 0, 1)
     rows, columns = np.nonzero(weight)
     values = scores[:, rows, columns].astype(np.float32)  # (C, N)
-    probability = _probability(values, kind, stays[: len(scores)])
+    shares = softmax(values) if kind == "logits" else values
+    probability = shares[stays[: len(scores)]].sum(0)
     alpha = inside.astype(np.float32)
     alpha[rows, columns] += (probability - alpha[rows, columns]) * weight[rows, columns]
     return np.clip(alpha, 0, 1)
-
-
-def share_of(result: Result, stays: NDArray[np.bool_]) -> Alpha:
-    """(H, W) the probability of the classes that stay (C,), of a result with scores."""
-    kind, scores = next(iter(result.scores.items()))
-    rows = [
-        _probability(scores[:, top : top + _ROWS_AT_ONCE].astype(np.float32), kind, stays)
-        for top in range(0, scores.shape[1], _ROWS_AT_ONCE)
-    ]
-    return np.concatenate(rows)
-
-
-def _probability(values: Alpha, kind: str, stays: NDArray[np.bool_]) -> Alpha:
-    shares = softmax(values) if kind == "logits" else values
-    probability: Alpha = np.clip(shares[stays].sum(0), 0, 1)
-    return probability
 
 
 def _put_before(rgb: Array, alpha: Alpha, behind: Array | None) -> Array:

@@ -86,12 +86,7 @@ class ImageWorker:
         self._root = root
         self._cutouts: CutoutRules | None = None
         if "cutouts" in options.extras:
-            self._cutouts = CutoutRules(
-                options.foreground,
-                options.background,
-                options.crop,
-                learned=bool(predictor.reading.get("matte")),
-            )
+            self._cutouts = CutoutRules(options.foreground, options.background, options.crop)
 
     def label(self, image: str, progress: Progress) -> Labelled | Callable[[], Labelled]:
         """Label an image. What is read by window fills the memory that is allowed: of such an
