@@ -25,6 +25,7 @@ from pixelwise.models.registry import DECODERS, build_model
 from pixelwise.reports.figure_style import BLUE, SMALL_LETTERS, make_figure, save_png, style_plot
 
 SIZE = (384, 480)
+DEFAULT = "tf_efficientnet_lite0"
 ROUNDS = 5
 
 
@@ -34,7 +35,7 @@ def main() -> None:
     )
     parser.add_argument("--sets", nargs="+", default=["camvid"])
     parser.add_argument("--decoders", nargs="+", default=list(DECODERS))
-    parser.add_argument("--encoders", nargs="+", default=["tf_efficientnet_lite0"])
+    parser.add_argument("--encoders", nargs="+", default=[DEFAULT])
     parser.add_argument("--data", type=Path)
     parser.add_argument("--minutes", type=float, default=2)
     parser.add_argument("--seed", type=int, default=0)
@@ -60,7 +61,7 @@ def main() -> None:
             f"| {encoder} | {decoder} | {flops:.1f} | {milliseconds:.0f} | {size:.1f} | {scores} |"
         )
         print(lines[-1], flush=True)
-        name = f"{decoder}, {encoder.removeprefix('tf_efficientnet_')}"
+        name = decoder if encoder == DEFAULT else f"{decoder} on {encoder}"
         points.append((name, milliseconds, [row["iou"] for row in rows]))
     if options.out:
         command = f"python benchmarks/front.py {' '.join(sys.argv[1:])}"

@@ -26,7 +26,7 @@ NETWORK_SIZES: dict[str, NetworkSize] = {
 
 # What each costs and brings beside the default.
 REASONS = {
-    "fast": "three quarters of the default's time for a picture; as good in trainings of minutes",
+    "fast": "four fifths of the default's time for a picture; as good in trainings of minutes",
     "balanced": "the default",
     "accurate": "1.2 times the default's time for a picture; better in trainings of an hour or so",
 }
