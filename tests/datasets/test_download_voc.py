@@ -39,6 +39,9 @@ class Mirror(BaseHTTPRequestHandler):
         begin = self.headers.get("Range")
         self.ranges.append(begin)
         first = int(begin.removeprefix("bytes=").removesuffix("-")) if begin else 0
+        if first >= len(CONTENT):
+            self.send_error(416)
+            return
         self.send_response(206 if begin else 200)
         self.send_header("Content-Length", str(len(CONTENT) - first))
         self.end_headers()
@@ -69,6 +72,12 @@ def test_what_was_interrupted_goes_on_and_only_what_is_needed_is_unpacked(
     files = {path.relative_to(data).as_posix() for path in data.rglob("*") if path.is_file()}
     assert files == {"JPEGImages/a.jpg", "SegmentationClass/a.png"}
     assert download_voc(tmp_path, mirror="http://nowhere.invalid/") == data  # it is there
+
+
+def test_a_download_that_was_complete_is_not_fetched_again(mirror: str, tmp_path: Path) -> None:
+    (tmp_path / f"{FILE}.part").write_bytes(CONTENT)
+    assert (download_voc(tmp_path, mirror=mirror, sha1=HASH) / "JPEGImages/a.jpg").is_file()
+    assert Mirror.ranges == [f"bytes={len(CONTENT)}-"]
 
 
 def test_another_file_is_refused_by_its_hash(mirror: str, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import hashlib
 import tarfile
 from http.client import HTTPException
 from pathlib import Path
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 from pixelwise.errors import DataError, OutputError, first_line
@@ -21,6 +21,7 @@ _FOLDER = "VOCdevkit/VOC2012"
 _PARTS = ("ImageSets/Segmentation", "JPEGImages", "SegmentationClass")
 _BLOCK = 1 << 20
 _PATIENCE = 60.0  # seconds that a server may be silent
+_NOTHING_LEFT = 416  # HTTP's answer to a range that begins at or behind the end
 
 
 def download_voc(
@@ -57,9 +58,9 @@ def download_voc(
 def _fetch(url: str, archive: Path, progress: Progress) -> None:
     """The file at an address, appended to what an earlier try left in a file beside it."""
     part = archive.with_name(f"{archive.name}.part")
+    done = part.stat().st_size if part.is_file() else 0
     try:
         archive.parent.mkdir(parents=True, exist_ok=True)
-        done = part.stat().st_size if part.is_file() else 0
         request = Request(url, headers={"Range": f"bytes={done}-"} if done else {})
         with urlopen(request, timeout=_PATIENCE) as answer:
             resumes = answer.status == 206  # a server may know no parts, and sends all again
@@ -75,6 +76,9 @@ def _fetch(url: str, archive: Path, progress: Progress) -> None:
             raise URLError("the connection ended early")
         part.replace(archive)
     except (URLError, TimeoutError, HTTPException, ValueError) as error:
+        if done and isinstance(error, HTTPError) and error.code == _NOTHING_LEFT:
+            part.replace(archive)  # all of it was there already; its hash tells
+            return
         raise DataError(
             f"{url}: cannot be fetched ({first_line(error)}); run the command again, which goes on "
             "where it stopped, or name the same file elsewhere with --mirror"
