@@ -200,7 +200,7 @@ def compare_bands(options: argparse.Namespace) -> Iterator[str]:
     for name, extra in (("all four", {}), ("the first three", {"bands": "1,2,3"})):
         run = options.work / f"fourth-{len(extra)}"
         if not (run / "report.html").is_file():
-            pixelwise.train(data, run, epochs=20, **extra)
+            pixelwise.train(data, run, epochs=40, **extra)
         scores = pixelwise.evaluate(run, data, split="val").scores
         yield f"| {name} | {scores.iou[1]:.3f} |"
 

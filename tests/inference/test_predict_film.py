@@ -34,12 +34,24 @@ def predictor(runner: Any = quarters) -> Predictor:
     return Predictor(runner, Classes.named(("a", "b", "c", "d")))
 
 
-def test_the_painted_film_shows_each_frame_in_its_classes(film: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("change", "count"),
+    [
+        ((), 12),
+        (("-vf", "select='lt(mod(n,3),2)'", "-vsync", "vfr"), 8),  # a variable rate
+        (("-c", "copy", "-metadata:s:v", "rotate=90"), 12),  # a phone held upright
+    ],
+    ids=["plain", "variable", "turned"],
+)
+def test_the_painted_film_shows_each_frame_in_its_classes(
+    film: Path, ffmpeg: Callable[..., None], tmp_path: Path, change: tuple[str, ...], count: int
+) -> None:
+    ffmpeg("-i", film, *change, tmp_path / "film.mp4")
     out = tmp_path / "painted.mp4"
-    done = predict_film(predictor(), film, out)
-    assert (done.written, done.frames, done.failed) == ((out,), 12, ())
+    done = predict_film(predictor(), tmp_path / "film.mp4", out)
+    assert (done.written, done.frames, done.failed) == ((out,), count, ())
     assert done.shares.startswith(("a ", "d "))
-    with FilmReader(str(film)) as before, FilmReader(str(out)) as after:
+    with FilmReader(str(tmp_path / "film.mp4")) as before, FilmReader(str(out)) as after:
         for frame, painted in zip(before, after, strict=True):
             labels = quarters(frame.rgb.transpose(2, 0, 1)[None])[0].argmax(0).astype(np.uint8)
             expected = paint(frame.rgb, labels, predictor().classes.palette)

@@ -357,6 +357,7 @@ def test_the_command_labels_rasters_among_other_images(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     assert sorted(p.name for p in (tmp_path / "out").glob("[!.]*")) == [
         "manifest",
+        "map.qml",
         "map.tif",
         "map.tif.aux.xml",
         "photo.png",

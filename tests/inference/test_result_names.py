@@ -75,9 +75,10 @@ def bright_pixels(mask: Path) -> int:
 
 
 def names(folder: Path) -> list[str]:
-    """Files by their paths, without what the folder says of itself and names of classes."""
+    """Files by their paths, without what the folder says of itself and of the classes."""
     paths = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.*"))
-    return [p for p in paths if p[0] != "." and not p.startswith("manifest") and p[-4:] != ".xml"]
+    shown = [path for path in paths if not path.startswith((".", "manifest"))]
+    return [path for path in shown if not path.endswith((".xml", ".qml"))]
 
 
 def test_folders_of_equal_names_are_mirrored(

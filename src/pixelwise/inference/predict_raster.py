@@ -13,6 +13,7 @@ from pixelwise.inference.areas import count_labels
 from pixelwise.inference.label_writer import Confidence, LabelRules, LabelWriter, Mask
 from pixelwise.inference.predict_options import PredictOptions
 from pixelwise.inference.predictor import Predictor
+from pixelwise.inference.qgis_style import write_qgis_style
 from pixelwise.inference.raster import RasterPicture, open_raster
 from pixelwise.inference.raster_files import (
     STRIP,
@@ -66,8 +67,9 @@ def predict_raster(
     source, and the pixels of each label, are added to `summary`.
 
     STEM.tif and STEM_confidence.tif are tiled, compressed TIFFs with the palette and the source's
-    georeference; what is nodata in the source is void, which is their nodata value. The classes'
-    names stand in STEM.tif.aux.xml.
+    georeference; what is nodata in the source is void, which is their nodata value. The mask is a
+    Cloud Optimized GeoTIFF. The classes' names stand in STEM.tif.aux.xml, and with their colours in
+    STEM.qml, for QGIS.
     STEM_probabilities.tif and STEM_logits.tif have a band for each class in half precision, void is
     NaN. STEM.geojson has the polygons, STEM_overlay.jpg is the overlay, made smaller. Tiles are
     made lower until the sums of logits fit the predictor's `max_memory`; what they need is logged
@@ -129,7 +131,10 @@ def _write_raster(
         tiles = predictor.window_pieces(
             picture, plan, chunk, tta=choices.tta, scales=choices.scales
         )
-        files = open_files(path, picture.dataset, height, predictor.classes, choices, stack)
+        files = open_files(
+            path, picture.dataset, height, predictor.classes, choices, stack,
+            is_part=chunk is not None,
+        )  # fmt: skip
         rows = RasterRows(picture, plan, choices, files)
         writer = LabelWriter(
             (plan.height, plan.width),
@@ -200,6 +205,7 @@ def finish_mask(
 ) -> None:
     """What is made of a whole mask."""
     write_class_names(path, classes.names)
+    write_qgis_style(path, classes)
     if "seams" in choices.extras:
         progress.log(f"{path.name}: {seams}")
     if "polygons" in choices.extras:

@@ -5,6 +5,7 @@ before they count.
 import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from pixelwise.classes import VOID, Classes
 from pixelwise.errors import ImageError, OutputError
 from pixelwise.inference.predict_options import PredictOptions
-from pixelwise.io.atomic import atomic, write_text
+from pixelwise.io.atomic import atomic, make_temp_file, write_text
 from pixelwise.io.gdal import explain_error, open_dataset, quiet_rasterio
 
 BLOCK = 512
@@ -81,15 +82,20 @@ def open_files(
     classes: Classes,
     choices: PredictOptions,
     stack: ExitStack,
+    *,
+    is_part: bool = False,
 ) -> Files:
     """The mask at `path`, and what else is chosen beside it, `height` rows of the open raster
-    `source`. They are renamed to their places, the mask last, when `stack` closes.
+    `source`. They are renamed to their places, the mask last, when `stack` closes. A part is to be
+    joined with others: it is not laid out for viewers.
     """
 
     def target(ending: str, **profile: object) -> Target:
         options = {"height": height, **profile}
         return stack.enter_context(
-            open_target(path.with_name(f"{path.stem}{ending}.tif"), source, options)
+            open_target(
+                path.with_name(f"{path.stem}{ending}.tif"), source, options, is_part=is_part
+            )
         )
 
     files = {"": target("", count=1, dtype="uint8", nodata=VOID)}
@@ -127,8 +133,11 @@ def write_class_names(mask: Path, names: tuple[str, ...]) -> None:
 
 
 @contextmanager
-def open_target(path: Path, source: Any, profile: dict[str, Any]) -> Iterator[Target]:
-    """A TIFF beside `path` that is renamed to it when it is whole.
+def open_target(
+    path: Path, source: Any, profile: dict[str, Any], *, is_part: bool = False
+) -> Iterator[Target]:
+    """A TIFF beside `path` that is renamed to it when it is whole; cloud-optimised where it has
+    bytes and is no part of another.
 
     It is read back and compared before: what GDAL still holds when a file is closed may fail to be
     written without a word, as on a full disk.
@@ -142,7 +151,6 @@ def open_target(path: Path, source: Any, profile: dict[str, Any]) -> Iterator[Ta
     }
     layout |= {"width": source.width, "BIGTIFF": "IF_SAFER", **profile}
     layout |= _place_of(source)
-    is_whole = layout["height"] == source.height
     with atomic(path) as temp_path:
         with _translated_errors(path):
             dataset = quiet_rasterio().open(temp_path, "w", **layout)
@@ -153,16 +161,18 @@ def open_target(path: Path, source: Any, profile: dict[str, Any]) -> Iterator[Ta
         finally:
             with _translated_errors(path):
                 dataset.close()
+        if layout["dtype"] == "uint8" and not is_part:
+            with _translated_errors(path):
+                make_cloud_optimised(temp_path, path)
         if _checksums(temp_path) != target.checksums:
             raise OutputError(_notopen_target(path, "what was written cannot be read back"))
-        if is_whole and layout["dtype"] == "uint8":
-            with _translated_errors(path):
-                add_overviews(temp_path)
 
 
-def add_overviews(path: Path) -> None:
-    """Add copies of a TIFF at half its size, a quarter and so on, which viewers show when they are
-    zoomed out; none to one of a block or two.
+def make_cloud_optimised(path: Path, target: Path) -> None:
+    """Lay the whole TIFF at `path`, which is to become `target`, out as a Cloud Optimized GeoTIFF
+    (OGC 21-026), of which viewers read a part over a network: where each tile lies stands at the
+    front, and there are copies at half its size, a quarter and so on, unless it is of a block or
+    two.
     """
     rasterio = quiet_rasterio()
     with rasterio.open(path, "r+") as dataset:
@@ -171,6 +181,13 @@ def add_overviews(path: Path) -> None:
         fitting = [factor for factor in factors if side / factor >= BLOCK]
         if fitting:
             dataset.build_overviews(fitting, rasterio.enums.Resampling.nearest)
+    layout = {"compress": "deflate", "blocksize": BLOCK, "bigtiff": "IF_SAFER"}
+    copy = make_temp_file(target)
+    try:
+        import_module("rasterio.shutil").copy(path, copy, driver="COG", **layout)
+        copy.replace(path)
+    finally:
+        copy.unlink(missing_ok=True)
 
 
 def _place_of(source: Any) -> dict[str, Any]:

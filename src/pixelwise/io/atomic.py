@@ -37,13 +37,9 @@ def atomic(path: Path) -> Iterator[Path]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(
-            prefix=_temp_prefix(path.stem), suffix=path.suffix, dir=path.parent
-        )
-        os.close(handle)
+        temp_path = make_temp_file(path)
     except OSError as error:
         raise _output_error(path, error) from error
-    temp_path = Path(name)
     try:
         yield temp_path
         with temp_path.open("rb+") as written:
@@ -54,6 +50,15 @@ def atomic(path: Path) -> Iterator[Path]:
         raise _output_error(path, error) from error
     finally:
         temp_path.unlink(missing_ok=True)
+
+
+def make_temp_file(path: Path) -> Path:
+    """An empty file beside `path`, by whose name later commands know it as what was left behind."""
+    handle, name = tempfile.mkstemp(
+        prefix=_temp_prefix(path.stem), suffix=path.suffix, dir=path.parent
+    )
+    os.close(handle)
+    return Path(name)
 
 
 def remove_stale_temp_files(folder: Path, *, names: Iterable[str], older: float) -> int:

@@ -52,6 +52,7 @@ _RASTER_SIDE_FILES = [
     ".ovr",
     ".msk",
     ".prj",
+    ".qml",
     ".tifw",
     ".jpgw",
     ".pngw",
