@@ -19,6 +19,7 @@ from pixelwise.inference.sources import find_images
 from pixelwise.io.atomic import lock_folder
 from pixelwise.labelling.class_list import ClassList, first_classes
 from pixelwise.labelling.journal import FILE_NAME, Journal
+from pixelwise.labelling.large_pictures import cut_large
 from pixelwise.labelling.photos import Photos, name_photos
 from pixelwise.labelling.project import Project
 from pixelwise.labelling.rasterise import Box
@@ -26,6 +27,9 @@ from pixelwise.labelling.session import Session
 from pixelwise.labelling.strokes import UNLABELLED, Patch, Stroke
 from pixelwise.notebook_progress import default_progress
 from pixelwise.progress import Progress
+
+# The folder of a project with the parts of pictures that are too large to be painted on.
+PARTS = "parts"
 
 
 @dataclass(frozen=True)
@@ -37,10 +41,13 @@ class Origin:
     dataset: DataSet | None = None
 
     @classmethod
-    def of_files(cls, photos: Sequence[Path]) -> "Origin":
-        """Of files, folders and patterns. Raises DataError where there is no image."""
+    def of_files(cls, photos: Sequence[Path], folder: Path, progress: Progress) -> "Origin":
+        """Of files, folders and patterns; those that are too large to be painted on come in parts,
+        which lie in the project's `folder`. Raises DataError where there is no image.
+        """
         source = {"photos": [str(path.resolve()) for path in photos]}
-        return cls(name_photos(find_images(photos)), source)
+        pictures = name_photos(find_images(photos)).items()
+        return cls(name_photos(cut_large(pictures, folder / PARTS, progress)), source)
 
     @classmethod
     def of_dataset(cls, root: Path) -> "Origin":
@@ -72,7 +79,8 @@ def open_project(
     _check_exist(photos)
     folder = out or default_folder(photos)
     with lock_folder(folder):
-        origin = _find_origin(photos, folder)
+        progress = progress or default_progress()
+        origin = _find_origin(photos, folder, progress)
         session_photos = Photos(origin.paths)
         session = Session(folder, session_photos, copy=copy)
         try:
@@ -80,7 +88,7 @@ def open_project(
                 names = choose_classes(classes, origin.dataset, model_classes)
                 session.begin(names, origin.source)
                 if origin.dataset is not None:
-                    _import_masks(session, origin.dataset, progress or default_progress())
+                    _import_masks(session, origin.dataset, progress)
             elif classes is not None:
                 _check_same_classes(session, classes)
             yield session
@@ -107,19 +115,19 @@ def default_folder(photos: Sequence[Path]) -> Path:
     return base.resolve().with_name(f"{base.resolve().name}-labels")
 
 
-def _find_origin(photos: Sequence[Path], folder: Path) -> Origin:
+def _find_origin(photos: Sequence[Path], folder: Path, progress: Progress) -> Origin:
     if len(photos) == 1 and (photos[0] / FILE_NAME).is_file():
         if photos[0].resolve() != folder.resolve():
             raise ConfigError(
                 f"{photos[0]} is a labelling project: leave out --out to go on with it"
             )
-        return _origin_of_project(folder)
+        return _origin_of_project(folder, progress)
     if len(photos) == 1 and photos[0].is_dir() and matching_formats(photos[0]):
         return Origin.of_dataset(photos[0])
-    return Origin.of_files(photos)
+    return Origin.of_files(photos, folder, progress)
 
 
-def _origin_of_project(folder: Path) -> Origin:
+def _origin_of_project(folder: Path, progress: Progress) -> Origin:
     """The photos that the project began with, wherever it says they are."""
     journal = Journal(folder / FILE_NAME)
     journal.close()
@@ -129,7 +137,7 @@ def _origin_of_project(folder: Path) -> Origin:
     named = source.get("photos", [])
     if not isinstance(named, list) or not named:
         raise DataError(f"{folder}: says of no photos; name them: pixelwise label PHOTOS --out ...")
-    return Origin.of_files([Path(str(name)) for name in named])
+    return Origin.of_files([Path(str(name)) for name in named], folder, progress)
 
 
 def choose_classes(
