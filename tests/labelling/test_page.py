@@ -111,6 +111,7 @@ def test_a_person_paints_zooms_undoes_accepts_and_loads_the_page_again(
     with serve(desk) as port:
         visit = Visit(chromium, port, 1280, 860)
         page = visit.page
+        assert page.locator(".stage").bounding_box()["height"] > 700, "the photo has the room"
         page.keyboard.press("2")
         visit.stroke((0.3, 0.2), (0.7, 0.2))
         page.keyboard.press("1")

@@ -117,14 +117,14 @@ def _copies_last(
 
 def _describe(doubt: Doubt, novelty: float, *, has_labelled: bool) -> str:
     """Why a photo is proposed, in words."""
-    unsure = float((doubt.confidence < _UNSURE).mean())
+    unsure = float((doubt.confidence < _UNSURE).mean())  # all of it where no model is there yet
     parts = []
     if doubt.between is not None and unsure >= 0.01:
         parts.append(
             f"the model is unsure of {100 * unsure:.0f} % of it, mostly between "
             f"{doubt.between[0]} and {doubt.between[1]}"
         )
-    elif len(doubt.confidence):
+    elif unsure < 0.01:
         parts.append("the model is fairly sure of it")
     if has_labelled and novelty > 0.6:
         parts.append("it is unlike the photos labelled so far")

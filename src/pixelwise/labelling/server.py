@@ -1,5 +1,6 @@
 """`label`: a project, its live model and its page, until the user stops it."""
 
+import logging
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -62,7 +63,8 @@ def label(
         ) as session,
     ):
         app = make_app(session, options, predictor, settings)
-        prepare_process()
+        # the terminal is a person's, who needs no line for each request
+        prepare_process(logging.Formatter("%(levelname)s: %(message)s"), logging.WARNING)
         name = f"[{host}]" if ":" in host else host
         url = f"http://{name}:{listener.getsockname()[1]}/"
         count = len(session.photos.names)

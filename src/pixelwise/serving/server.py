@@ -72,6 +72,7 @@ def serve(
         require_package(package)
     uvicorn = require_package("uvicorn")
     from pixelwise.serving.app import create_app
+    from pixelwise.serving.middleware import JsonLines
 
     config = uvicorn.Config(
         create_app(predictors, settings),
@@ -90,7 +91,7 @@ def serve(
             )
         for predictor in predictors.values():
             warm_up(predictor)
-        prepare_process()
+        prepare_process(JsonLines())
         name = f"[{host}]" if ":" in host else host
         url = f"http://{name}:{listener.getsockname()[1]}"
         log(f"serving {', '.join(predictors)} on {url}; stop with Ctrl-C")
@@ -98,11 +99,9 @@ def serve(
             uvicorn.Server(config).run(sockets=[listener])
 
 
-def prepare_process() -> None:
-    """Log as lines of JSON, leave the signals to uvicorn, and keep what is there now for ever."""
-    from pixelwise.serving.middleware import JsonLines
-
-    _log_to_stderr(JsonLines())
+def prepare_process(formatter: logging.Formatter, level: int = logging.INFO) -> None:
+    """Log from `level` on, leave the signals to uvicorn, and keep what is there now for ever."""
+    _log_to_stderr(formatter, level)
     # uvicorn handles them, and raises them again when all is done
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
@@ -126,11 +125,11 @@ def listen(host: str, port: int) -> socket.socket:
         ) from error
 
 
-def _log_to_stderr(formatter: logging.Formatter) -> None:
+def _log_to_stderr(formatter: logging.Formatter, level: int) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(formatter)
     root = logging.getLogger()
     root.handlers = [handler]
     root.level = logging.WARNING
     for name in ("pixelwise", "uvicorn"):
-        logging.getLogger(name).setLevel(logging.INFO)
+        logging.getLogger(name).setLevel(level)
