@@ -17,6 +17,10 @@ def test_an_estimate_counts_steps_and_validations() -> None:
         3.0, steps=10, step_pixels=100, validations=2, validation_pixels=[50, 50]
     )
     assert seconds == pytest.approx(32)
+    seconds = estimate_seconds(
+        3.0, steps=10, step_pixels=100, validations=2, validation_pixels=[50, 50], trial_pixels=250
+    )
+    assert seconds == pytest.approx(34.5)
 
 
 @pytest.mark.parametrize(

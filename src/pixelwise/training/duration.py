@@ -16,12 +16,14 @@ def estimate_seconds(
     step_pixels: int,
     validations: int,
     validation_pixels: Sequence[int],
+    trial_pixels: float = 0,
 ) -> float:
     """What a training of `steps` steps takes, each of `step_pixels` pixels; a validation sees
-    images of so many pixels as it scales them to.
+    images of so many pixels as it scales them to, and the trial of scales after the last step sees
+    `trial_pixels` in all.
     """
-    forward = FORWARD_SHARE * step_seconds * sum(validation_pixels) / step_pixels
-    return steps * step_seconds + validations * forward
+    pixels = validations * sum(validation_pixels) + trial_pixels
+    return step_seconds * (steps + FORWARD_SHARE * pixels / step_pixels)
 
 
 def describe_duration(seconds: float) -> str:

@@ -44,6 +44,17 @@ def scale_stride(images: int) -> int:
     return max(1, min(STRIDE, images // MIN_IMAGES))
 
 
+def likely_trials(before: float, images: int) -> tuple[float, ...]:
+    """The scales at which `find_input_scale` sees the images in any case: further ones follow only
+    where one of these is better. None of too few images.
+    """
+    if images < MIN_IMAGES:
+        return ()
+    smaller = [scale for scale in LADDER if scale < before][-1:]
+    larger = [scale for scale in LADDER if scale > before][:1]
+    return (before, *smaller, *larger)
+
+
 @dataclass(frozen=True)
 class ScaleChoice:
     """The chosen scale, and why."""

@@ -14,6 +14,7 @@ from lightning_fabric import Fabric
 from pixelwise.datasets.scan import SplitStats, scan_split
 from pixelwise.datasets.types import DataSet
 from pixelwise.errors import DataError
+from pixelwise.evaluation.calibrate import MAX_IMAGES
 from pixelwise.hardware import check_precision, choose_device, count_cores, free_memory
 from pixelwise.io.channels import ReadingRule
 from pixelwise.models.config import ModelConfig
@@ -43,6 +44,7 @@ from pixelwise.training.distributed import (
 from pixelwise.training.downscale_tolerance import measure_downscaled_masks
 from pixelwise.training.duration import estimate_seconds
 from pixelwise.training.initial_network import init_weights, make_network
+from pixelwise.training.input_scale import likely_trials
 from pixelwise.training.layer_losses import make_layer_loss
 from pixelwise.training.loaders import (
     TrainingSet,
@@ -87,8 +89,8 @@ class TrainingPlan:
 
     @property
     def seconds(self) -> float | None:
-        """What the epochs are estimated to take; None where no step was tried or where minutes
-        are set.
+        """What the epochs and the trial of scales after them are estimated to take; None where no
+        step was tried or where minutes are set.
         """
         epochs = self.config.optim.epochs
         if self.step_seconds is None or epochs is None:
@@ -96,12 +98,18 @@ class TrainingPlan:
         crop = self.config.data.crop
         assert crop is not None
         scale = self.model.scale
+        pixels = [height * width for height, width in self.val.sizes]
+        trials: tuple[float, ...] = ()
+        if self.config.model.predict_scale is None:
+            trials = likely_trials(scale, len(self.val.pairs))
+        share = min(1, MAX_IMAGES / max(1, len(self.val.pairs)))
         return estimate_seconds(
             self.step_seconds,
             steps=epochs * len(self.loaders.train),
             step_pixels=(self.config.data.batch or 1) * crop[0] * crop[1],
             validations=ceil(epochs / (self.config.optim.validate_every or 1)),
-            validation_pixels=[int(height * width * scale**2) for height, width in self.val.sizes],
+            validation_pixels=[int(count * scale**2) for count in pixels],
+            trial_pixels=share * sum(pixels) * sum(trial**2 for trial in trials),
         )
 
     def lines(self) -> tuple[str, str]:
