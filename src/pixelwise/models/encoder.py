@@ -44,7 +44,8 @@ class Encoder(nn.Module):
     decoder needs to know. With `pool_indices` the features carry the indices of its max-poolings.
     With an `output_stride` of 8 or 16 the stages beyond it are dilated instead of strided, and the
     last of them gives the features of that stride; not so where timm has no dilation for the
-    network.
+    network. The last features of a pre-activation ResNet go through the network's final
+    normalisation and ReLU; without `final_norm` they do not, as in models of earlier versions.
     """
 
     def __init__(
@@ -54,10 +55,11 @@ class Encoder(nn.Module):
         plain: bool = False,
         pool_indices: bool = False,
         output_stride: int = ALIGN,
+        final_norm: bool = True,
     ) -> None:
         super().__init__()
         self.name = name
-        features = _create_features(name, output_stride)
+        features = _create_features(name, output_stride, final_norm)
         self.net = features.net
         self.channels = features.channels
         # of each of the network's maps: several have the same in a dilated one
@@ -109,11 +111,11 @@ def check_encoder_name(name: str) -> None:
         check_timm_name(name)
 
 
-def _create_features(name: str, output_stride: int) -> TimmFeatures:
+def _create_features(name: str, output_stride: int, final_norm: bool) -> TimmFeatures:
     if name in PAPER_ENCODERS:
         network = PAPER_ENCODERS[name]()
         return TimmFeatures(network, dict(network.channels))
-    return create_features(name, output_stride)
+    return create_features(name, output_stride, final_norm=final_norm)
 
 
 def _find_pools(net: nn.Module) -> tuple[dict[int, MaxPoolWithIndices], dict[int, int]]:
