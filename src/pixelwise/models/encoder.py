@@ -77,7 +77,7 @@ class Encoder(nn.Module):
             # an identity where there is none, so that stages keep their numbers in the state dict
             norm = nn.Identity() if plain else nn.BatchNorm2d(channels)
             self.norms.append(norm)
-        config = timm.get_pretrained_cfg(name) if is_model(name) else None
+        config = timm.get_pretrained_cfg(name) if is_model(name) else self.net
         self.mean = tuple(getattr(config, "mean", None) or _IMAGENET_MEAN)
         self.std = tuple(getattr(config, "std", None) or _IMAGENET_STD)
         run_depthwise_in_float32(self.net)
@@ -108,13 +108,14 @@ class Encoder(nn.Module):
 def check_encoder_name(name: str) -> None:
     """Raises ConfigError for a name that neither timm nor PAPER_ENCODERS has."""
     if name not in PAPER_ENCODERS:
-        check_timm_name(name)
+        check_timm_name(name, PAPER_ENCODERS)
 
 
 def _create_features(name: str, output_stride: int, final_norm: bool) -> TimmFeatures:
     if name in PAPER_ENCODERS:
         network = PAPER_ENCODERS[name]()
         return TimmFeatures(network, dict(network.channels))
+    check_encoder_name(name)
     return create_features(name, output_stride, final_norm=final_norm)
 
 

@@ -2,6 +2,7 @@
 does not.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
@@ -52,7 +53,7 @@ class TimmFeatures:
     """Side of a plain transformer's patches in pixels; 0 for other networks."""
 
 
-class FinalNormFeatures(FeatureListNet):  # type: ignore[misc]
+class FinalNormFeatures(FeatureListNet):
     """Features of a pre-activation ResNet, the last of them after the network's final normalisation
     and ReLU, which timm's list ends before.
 
@@ -102,9 +103,7 @@ def create_features(
     return _fit_sizes(name, features)
 
 
-def _create_dilated(
-    name: str, output_stride: int, options: dict[str, Any]
-) -> TimmFeatures | None:
+def _create_dilated(name: str, output_stride: int, options: dict[str, Any]) -> TimmFeatures | None:
     """The network with dilated last stages; None where timm has none, which it says in these
     ways.
     """
@@ -208,10 +207,12 @@ def _find_fault(features: TimmFeatures, size: tuple[int, int]) -> str:
     return ""
 
 
-def check_timm_name(name: str) -> None:
-    """Raises ConfigError, with names like it, where timm has no such network."""
+def check_timm_name(name: str, others: Iterable[str] = ()) -> None:
+    """Raises ConfigError, with names like it of timm or of `others`, where timm has no such
+    network.
+    """
     if is_model(name):
         return
-    matches = get_close_matches(name, list_models(), n=3)
+    matches = get_close_matches(name, [*others, *list_models()], n=3)
     advice = f"; did you mean {', '.join(matches)}?" if matches else ""
     raise ConfigError(f"unknown encoder '{name}': any timm model with features_only works{advice}")
