@@ -200,8 +200,9 @@ def _name_arrays(arrays: dict[str, Any], places: dict[str, _Place]) -> dict[str,
 
 
 def _name_by_number(match: re.Match[str], layers: Sequence[str]) -> str:
-    kind, number, tensor = match[1], int(match[2] or 0), int(match[3])
-    is_convolution = kind == "conv2d"
+    number = int(match[2] or 0)
+    tensor = int(match[3])
+    is_convolution = match[1] == "conv2d"
     ending = "_conv" if is_convolution else "_bn"
     alike = [layer for layer in layers if layer.endswith(ending)]
     tensors = list(_CONVOLUTION if is_convolution else _NORMALISATION)
@@ -225,13 +226,15 @@ def _list_faults(named: dict[str, Any], places: dict[str, _Place]) -> list[str]:
     surplus = [name for name in named if name not in places]
     misshapen = []
     for name, place in places.items():
-        if name in named and tuple(named[name].shape) != place.shape:
-            misshapen.append(f"{name} (needs {list(place.shape)}, has {list(named[name].shape)})")
+        array = named.get(name)
+        if array is not None and (array.shape != place.shape or array.dtype.kind != "f"):
+            seen = f"{list(array.shape)} of {array.dtype}"
+            misshapen.append(f"{name} (needs {list(place.shape)} of floats, has {seen})")
     faults = []
     for names, what in (
         (missing, "missing"),
         (surplus, "without a place"),
-        (misshapen, "of another shape"),
+        (misshapen, "of another shape or kind"),
     ):
         if names:
             faults.append(f"{len(names)} tensors {what}, {_list_first(names)}")
