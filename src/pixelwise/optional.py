@@ -28,6 +28,7 @@ EXTRA = {
     "pnnx": "ncnn",
     "segmentation_models_pytorch": "smp",
     "transformers": "transformers",
+    "h5py": "keras",
 }
 EXTRA |= dict.fromkeys(("fastapi", "uvicorn", "python_multipart", "prometheus_client"), "serve")
 EXTRA |= dict.fromkeys(("ray", "fsspec"), "cluster")

@@ -1,8 +1,10 @@
 import json
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import timm
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
@@ -173,3 +175,27 @@ def test_a_folder_of_folds_stands_for_the_runs_of_all_of_them(tmp_path: Path) ->
         find_models(tmp_path)
     with pytest.raises(ModelError, match="no model is named"):
         find_models([])
+
+
+def test_a_pre_activation_resnet_of_an_earlier_version_stays_without_its_final_norm(
+    tmp_path: Path,
+) -> None:
+    """A file of then does not name the field; its features are timm's list's."""
+    classes = Classes(("land", "sea"), ((0, 0, 0), (0, 0, 255)))
+    torch.manual_seed(0)
+    old = ModelConfig("fcn32s", "resnetv2_18", 2, plain=True)
+    save_model(tmp_path / "old.safetensors", build_segmenter(old), Header(old, classes))
+    assert "final_norm" not in Header(old, classes).to_json()
+    model, header = load_model(tmp_path / "old.safetensors")
+    assert header.model == old
+    net = timm.create_model("resnetv2_18", features_only=True).eval()
+    net.load_state_dict(model.encoder.net.state_dict())
+    image = torch.rand(1, 3, 32, 64)
+    with torch.no_grad():
+        assert torch.equal(model.eval().encoder(image)[32], net(image)[-1])
+    new = replace(old, final_norm=True)
+    save_model(tmp_path / "new.safetensors", build_segmenter(new), Header(new, classes))
+    model, header = load_model(tmp_path / "new.safetensors")
+    assert header.model.final_norm
+    with torch.no_grad():
+        assert bool((model.eval().encoder(image)[32] >= 0).all())

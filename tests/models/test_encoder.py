@@ -1,8 +1,12 @@
 import pytest
+import timm
 import torch
+from torch import nn
 
 import pixelwise
 from pixelwise.models.encoder import Encoder
+from pixelwise.models.encoder_stages import first_layers
+from pixelwise.models.pretrained import fit_state
 
 
 def test_deep_layers_get_a_gradient_that_adam_can_see() -> None:
@@ -48,3 +52,19 @@ def test_a_dilated_network_gives_its_last_stage_at_the_output_stride(
 def test_a_network_that_cannot_be_dilated_stays_as_it_is(name: str) -> None:
     dilated = Encoder(name, output_stride=8)
     assert dilated.channels == Encoder(name).channels
+
+
+@pytest.mark.parametrize("output_stride", [16, 32])
+def test_a_pre_activation_resnet_ends_in_its_normalisation_and_relu(output_stride: int) -> None:
+    """The truth is timm's whole network, whose weights are taken, the final norm's too."""
+    whole = timm.create_model("resnetv2_18", output_stride=output_stride).eval()
+    nn.init.uniform_(whole.norm.weight)
+    nn.init.normal_(whole.norm.bias)
+    encoder = Encoder("resnetv2_18", plain=True, output_stride=output_stride).eval()
+    fit_state(encoder, whole.state_dict(), source="timm")
+    image = torch.rand(1, 3, 64, 96)
+    with torch.no_grad():
+        features = encoder(image)
+        assert torch.equal(features[output_stride], whole.forward_features(image))
+    assert bool((features[output_stride] == 0).any())
+    assert first_layers(encoder, len(encoder.net.feature_info))[-1] is encoder.net["norm"]

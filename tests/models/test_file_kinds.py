@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from pixelwise.models.file_kinds import is_exported, is_pickle, name_kind
 
@@ -39,6 +39,18 @@ def test_a_file_is_named_by_its_first_bytes(tmp_path: Path, content: bytes, kind
     (tmp_path / "file").write_bytes(content)
     assert name_kind(tmp_path / "file") == kind
     assert is_pickle(kind) == kind.startswith(("a pickle", "a Torch"))
+
+
+@pytest.mark.parametrize("start", [b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"])
+def test_safetensors_are_no_pickle_whatever_the_length_of_their_header(
+    tmp_path: Path, start: bytes
+) -> None:
+    header = json.dumps({"x": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}})
+    length = int.from_bytes(start, "little")
+    content = length.to_bytes(8, "little") + header.ljust(length).encode() + bytes(4)
+    (tmp_path / "x.safetensors").write_bytes(content)
+    assert load_file(tmp_path / "x.safetensors")["x"].shape == (1,)
+    assert name_kind(tmp_path / "x.safetensors") == ""
 
 
 @pytest.mark.parametrize("length", range(8))

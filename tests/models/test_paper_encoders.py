@@ -128,7 +128,7 @@ def test_the_papers_linknet_has_less_than_half_of_u_nets_weights() -> None:
     assert count["linknet"] < count["unet"] / 2
 
 
-@pytest.mark.parametrize("encoder", ["resnet18", "resnetv2_101"])
+@pytest.mark.parametrize("encoder", ["resnet18", "keras_resnet101v2"])
 def test_the_courses_networks_keep_the_pictures_size(encoder: str) -> None:
     model = pixelwise.build_model("fcn32s", encoder=encoder, classes=21, plain=True).eval()
     picture = torch.rand(1, 3, 320, 480)

@@ -5,6 +5,7 @@ import torch
 from torchvision.models import get_model
 
 from pixelwise.datasets.open_dataset import open_dataset
+from pixelwise.models.checkpoint import Header, save_model
 from pixelwise.training.config import TrainConfig
 from pixelwise.training.initial_network import init_weights, make_network
 
@@ -39,3 +40,20 @@ def test_a_start_of_another_library_brings_its_network_and_its_classes_weights(
     circle = dataset.classes.names.index("circle")
     assert torch.equal(weights[circle], start.state_dict()[name][0])
     assert not torch.equal(weights[circle - 1], start.state_dict()[name][1])
+
+
+def test_a_pre_activation_resnet_has_its_final_norm_unless_its_start_has_none(
+    shapes: Path, tmp_path: Path
+) -> None:
+    dataset = open_dataset(shapes)
+    options = {"decoder": "fcn32s", "encoder": "resnetv2_18", "weights": "none"}
+    config = TrainConfig().with_options(**options)
+    model_config, model = make_network(dataset, config)
+    assert model_config.final_norm
+    assert "encoder.net.norm.weight" in model.state_dict()
+    old, model = make_network(dataset, config.with_options(final_norm=False))
+    assert "encoder.net.norm.weight" not in model.state_dict()
+    start = tmp_path / "old.safetensors"
+    save_model(start, model, Header(old, dataset.classes))
+    begun, _ = make_network(dataset, config.with_options(start=str(start)))
+    assert not begun.final_norm

@@ -144,6 +144,7 @@ def test_a_run_of_an_earlier_version_can_be_resumed(tmp_path: Path) -> None:
         "frozen_views": 0,
         "frozen_stages": 0,
         "one_size": False,
+        "final_norm": False,
         "bands": None,
         "value_range": "percentile",
         "tree_weight": 0.0,

@@ -66,6 +66,8 @@ class Header:
         content = asdict(self)
         if self.model.thresholds is None:  # earlier versions do not know them
             del content["model"]["thresholds"]
+        if not self.model.final_norm:
+            del content["model"]["final_norm"]
         return json.dumps({"format_version": FORMAT_VERSION, **content, **more}, sort_keys=True)
 
     @classmethod

@@ -61,6 +61,10 @@ class ModelConfig:
     options: Mapping[str, Any] | None = None
     """Those with which another library builds its network."""
 
+    final_norm: bool = False
+    """Whether the last features of one of timm's pre-activation ResNets go through its final
+    normalisation and ReLU; not so in files of earlier versions, which do not say."""
+
     def __post_init__(self) -> None:
         if self.thresholds is None:
             return

@@ -44,7 +44,8 @@ class Encoder(nn.Module):
     decoder needs to know. With `pool_indices` the features carry the indices of its max-poolings.
     With an `output_stride` of 8 or 16 the stages beyond it are dilated instead of strided, and the
     last of them gives the features of that stride; not so where timm has no dilation for the
-    network.
+    network. The last features of a pre-activation ResNet go through the network's final
+    normalisation and ReLU; without `final_norm` they do not, as in models of earlier versions.
     """
 
     def __init__(
@@ -54,10 +55,11 @@ class Encoder(nn.Module):
         plain: bool = False,
         pool_indices: bool = False,
         output_stride: int = ALIGN,
+        final_norm: bool = True,
     ) -> None:
         super().__init__()
         self.name = name
-        features = _create_features(name, output_stride)
+        features = _create_features(name, output_stride, final_norm)
         self.net = features.net
         self.channels = features.channels
         # of each of the network's maps: several have the same in a dilated one
@@ -75,7 +77,7 @@ class Encoder(nn.Module):
             # an identity where there is none, so that stages keep their numbers in the state dict
             norm = nn.Identity() if plain else nn.BatchNorm2d(channels)
             self.norms.append(norm)
-        config = timm.get_pretrained_cfg(name) if is_model(name) else None
+        config = timm.get_pretrained_cfg(name) if is_model(name) else self.net
         self.mean = tuple(getattr(config, "mean", None) or _IMAGENET_MEAN)
         self.std = tuple(getattr(config, "std", None) or _IMAGENET_STD)
         run_depthwise_in_float32(self.net)
@@ -106,14 +108,15 @@ class Encoder(nn.Module):
 def check_encoder_name(name: str) -> None:
     """Raises ConfigError for a name that neither timm nor PAPER_ENCODERS has."""
     if name not in PAPER_ENCODERS:
-        check_timm_name(name)
+        check_timm_name(name, PAPER_ENCODERS)
 
 
-def _create_features(name: str, output_stride: int) -> TimmFeatures:
+def _create_features(name: str, output_stride: int, final_norm: bool) -> TimmFeatures:
     if name in PAPER_ENCODERS:
         network = PAPER_ENCODERS[name]()
         return TimmFeatures(network, dict(network.channels))
-    return create_features(name, output_stride)
+    check_encoder_name(name)
+    return create_features(name, output_stride, final_norm=final_norm)
 
 
 def _find_pools(net: nn.Module) -> tuple[dict[int, MaxPoolWithIndices], dict[int, int]]:

@@ -55,6 +55,9 @@ def name_kind(file: Path) -> str:
         start = stream.read(32)  # no more: the file may be large
     if not start:
         return "an empty file"
+    # safetensors: the length of the header, which may begin like anything, then its brace
+    if start[5:9] == b"\0\0\0{":
+        return ""
     if start.startswith(b"PK"):
         return _name_zip(file)
     for place, magic, kind in _MAGIC:
@@ -64,8 +67,7 @@ def name_kind(file: Path) -> str:
 
 
 def _is_onnx(start: bytes) -> bool:
-    # the length of a safetensors header may begin alike, but a brace follows it
-    return start[:1] == b"\x08" and start[2:3] in _ONNX_FIELDS and start[8:9] != b"{"
+    return start[:1] == b"\x08" and start[2:3] in _ONNX_FIELDS
 
 
 def is_pickle(kind: str) -> bool:

@@ -1,4 +1,4 @@
-"""Encoders as the papers of U-Net and FCN have them."""
+"""Encoders as the papers of U-Net and FCN have them, and as Keras has ResNet-V2."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torchvision.models import alexnet, vgg16
 
 from pixelwise.errors import ConfigError
+from pixelwise.models.keras_resnet import KERAS_RESNETS, KerasResNetV2
 from pixelwise.models.layers import conv_block
 
 # Channels of U-Net's contracting path by stride.
@@ -136,10 +137,11 @@ def fcn_alexnet() -> FullyConvolutional:
     )
 
 
-PAPER_ENCODERS: dict[str, Callable[[], ContractingPath | FullyConvolutional]] = {
+PAPER_ENCODERS: dict[str, Callable[[], ContractingPath | FullyConvolutional | KerasResNetV2]] = {
     "unet": ContractingPath,
     "fcn_vgg16": fcn_vgg16,
     "fcn_alexnet": fcn_alexnet,
+    **KERAS_RESNETS,
 }
 
 

@@ -19,7 +19,11 @@ from timm.models import is_model
 from torch import Tensor, nn
 
 from pixelwise.errors import WeightsError
+from pixelwise.models import keras_weights
 from pixelwise.models.encoder import Encoder
+from pixelwise.models.keras_resnet import KERAS_RESNETS
+from pixelwise.models.keras_weights import is_keras_file
+from pixelwise.optional import require_package
 
 State = Mapping[str, Tensor]
 
@@ -44,14 +48,16 @@ def is_pretrained(encoder: str, weights: str) -> bool:
 def load_weights(encoder: Encoder, weights: str) -> str:
     """Fill `encoder` in place; returns a line that says where the weights came from.
 
-    weights: `none` (random), `auto` (a package of PACKAGES, else timm's or torchvision's pretrained
-    weights) or a .safetensors or .pth file with the names or the order of that model. Raises
+    weights: `none` (random), `auto` (a package of PACKAGES, for KERAS_RESNETS the file that Keras
+    has downloaded, else timm's or torchvision's pretrained weights), a .safetensors or .pth file
+    with the names or the order of that model, or for KERAS_RESNETS a file of Keras. Raises
     WeightsError with the ways out.
     """
     if not is_pretrained(encoder.name, weights):
         return f"{encoder.name}: untrained (random weights)"
+    weights = _find_file(encoder.name, weights)
     if weights != "auto":
-        fit_state(encoder, read_state(Path(weights)), source=weights)
+        fit_state(encoder, _read_file(encoder, Path(weights)), source=weights)
         return f"{encoder.name}: weights from {weights}"
     package = PACKAGES.get(encoder.name)
     path = _package_file(package) if package else None
@@ -64,12 +70,29 @@ def load_weights(encoder: Encoder, weights: str) -> str:
     return f"{encoder.name}: pretrained weights of {source}"
 
 
+def _find_file(encoder: str, weights: str) -> str:
+    """`weights`, or the file that `auto` stands for with one of KERAS_RESNETS."""
+    if weights == "auto" and encoder in KERAS_RESNETS:
+        return str(keras_weights.find_published(encoder))
+    return weights
+
+
+def _read_file(encoder: Encoder, path: Path) -> dict[str, Tensor]:
+    if not is_keras_file(path.name) or encoder.name not in KERAS_RESNETS:
+        return read_state(path)
+    check_weights_file(str(path))
+    return keras_weights.read_keras_state(path, encoder.net, encoder.name)
+
+
 def name_licence(encoder: str, weights: str) -> str:
     """The licence of the weights that `load_weights` takes, as far as it is known: empty for none,
-    `unknown` of files.
+    `unknown` of files but those that Keras publishes.
     """
     if not is_pretrained(encoder, weights):
         return ""
+    weights = _find_file(encoder, weights)
+    if is_keras_file(weights) and keras_weights.is_published(Path(weights)):
+        return keras_weights.LICENCE
     if weights != "auto":
         return "unknown"
     if encoder in PACKAGES:
@@ -86,12 +109,19 @@ def check_weights_file(weights: str) -> None:
         raise WeightsError(
             f"weights {weights}: no such file; give 'auto', 'none' or a .safetensors or .pth file"
         )
+    if is_keras_file(weights):
+        require_package("h5py")
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
     """Tensors of a .safetensors file or of a PyTorch file of plain tensors, as float32 where they
     are floats.
     """
+    if is_keras_file(path.name):
+        raise WeightsError(
+            f"weights {path}: of Keras, which go with the encoders {', '.join(KERAS_RESNETS)} "
+            "alone; choose one of them, or give a .safetensors or .pth file"
+        )
     check_weights_file(str(path))
     try:
         state = _load_tensors(path)

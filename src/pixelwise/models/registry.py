@@ -25,6 +25,7 @@ from pixelwise.models.input_channels import widen_input
 from pixelwise.models.libraries.library_segmenter import build_library_segmenter, check_library
 from pixelwise.models.pretrained import load_weights
 from pixelwise.models.segmenter import Segmenter
+from pixelwise.models.timm_features import has_final_norm
 from pixelwise.models.upsampling import UPSAMPLE
 
 # Far more bands than satellites have.
@@ -90,6 +91,7 @@ def build_segmenter(config: ModelConfig) -> Segmenter:
         plain=config.plain,
         pool_indices=config.upsample == "unpool",
         output_stride=OUTPUT_STRIDES.get(config.decoder, 32),
+        final_norm=config.final_norm,
     )
     required = REQUIRED_STRIDES[config.decoder]
     if not required <= encoder.channels.keys():
@@ -161,6 +163,9 @@ def build_model(
     paper has it. Raises ConfigError for unknown names and WeightsError where the weights cannot be
     had.
     """
-    model = build_segmenter(ModelConfig(decoder, encoder, classes, upsample, plain))
+    config = ModelConfig(
+        decoder, encoder, classes, upsample, plain, final_norm=has_final_norm(encoder)
+    )
+    model = build_segmenter(config)
     load_weights(model.encoder, weights)
     return model

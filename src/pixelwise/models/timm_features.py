@@ -2,6 +2,7 @@
 does not.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import timm
 import torch
 from timm.layers.format import Format
-from timm.models import is_model, list_models
+from timm.models import FeatureListNet, is_model, list_models
 from torch import Tensor, nn
 
 from pixelwise.errors import ConfigError
@@ -52,19 +53,46 @@ class TimmFeatures:
     """Side of a plain transformer's patches in pixels; 0 for other networks."""
 
 
-def create_features(name: str, output_stride: int = ALIGN) -> TimmFeatures:
+class FinalNormFeatures(FeatureListNet):
+    """Features of a pre-activation ResNet, the last of them after the network's final normalisation
+    and ReLU, which timm's list ends before.
+
+    Source: He, Zhang, Ren, Sun, ECCV 2016, "Identity Mappings in Deep Residual Networks", appendix.
+    """
+
+    def __init__(self, model: Any, **options: Any) -> None:
+        super().__init__(model, **options)
+        last = list(self)[-1]
+        if self.feature_info.module_name(-1) != f"stages.{len(model.stages) - 1}":
+            return  # the network's last stage is not among the features
+        self["norm"] = model.norm
+        self.return_layers["norm"] = self.return_layers.pop(last)
+        self.feature_info.info[-1]["module"] = "norm"
+
+
+def has_final_norm(name: str) -> bool:
+    """Whether timm's network `name` is a pre-activation ResNet, which ends in a normalisation."""
+    return name.startswith("resnetv2_")
+
+
+def create_features(
+    name: str, output_stride: int = ALIGN, *, final_norm: bool = True
+) -> TimmFeatures:
     """The network `name`, with random weights; stages beyond an `output_stride` of 8 or 16 are
-    dilated where timm can.
+    dilated where timm can. With `final_norm` a pre-activation ResNet's features end after it.
 
     Raises ConfigError for an unknown name, and for a network without features by stride or that
     takes images of one size alone.
     """
     check_timm_name(name)
+    options: dict[str, Any] = {}
+    if final_norm and has_final_norm(name):
+        options["feature_cls"] = FinalNormFeatures
     if output_stride < ALIGN:
-        dilated = _create_dilated(name, output_stride)
+        dilated = _create_dilated(name, output_stride, options)
         if dilated is not None:
             return dilated
-    net = _create(name)
+    net = _create(name, **options)
     strides = net.feature_info.reduction()
     if is_plain(strides):
         net.out_indices = spread_over_depth(len(net.feature_info))
@@ -75,12 +103,14 @@ def create_features(name: str, output_stride: int = ALIGN) -> TimmFeatures:
     return _fit_sizes(name, features)
 
 
-def _create_dilated(name: str, output_stride: int) -> TimmFeatures | None:
+def _create_dilated(name: str, output_stride: int, options: dict[str, Any]) -> TimmFeatures | None:
     """The network with dilated last stages; None where timm has none, which it says in these
     ways.
     """
     try:
-        net: Any = timm.create_model(name, features_only=True, output_stride=output_stride)
+        net: Any = timm.create_model(
+            name, features_only=True, output_stride=output_stride, **options
+        )
     except (AssertionError, AttributeError, RuntimeError, TypeError):
         return None
     strides = tuple(net.feature_info.reduction())
@@ -177,10 +207,12 @@ def _find_fault(features: TimmFeatures, size: tuple[int, int]) -> str:
     return ""
 
 
-def check_timm_name(name: str) -> None:
-    """Raises ConfigError, with names like it, where timm has no such network."""
+def check_timm_name(name: str, others: Iterable[str] = ()) -> None:
+    """Raises ConfigError, with names like it of timm or of `others`, where timm has no such
+    network.
+    """
     if is_model(name):
         return
-    matches = get_close_matches(name, list_models(), n=3)
+    matches = get_close_matches(name, [*others, *list_models()], n=3)
     advice = f"; did you mean {', '.join(matches)}?" if matches else ""
     raise ConfigError(f"unknown encoder '{name}': any timm model with features_only works{advice}")

@@ -75,6 +75,11 @@ class ModelOptions:
     plain: bool = option(False)
     """Build the network as published, without this project's additions."""
 
+    final_norm: bool = option(True)
+    """Send the last features of a pre-activation ResNet (resnetv2_50 and its kin) through the
+    network's final normalisation and ReLU. A model to start from keeps its own way.
+    """
+
     start: str | None = option(None, own=True, metavar="MODEL")
     """Model, bundled, your own or another library's, whose weights the training starts from;
     --weights is then ignored. Another library's brings its own network.

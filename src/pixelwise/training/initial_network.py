@@ -13,6 +13,7 @@ from pixelwise.models.config import ModelConfig
 from pixelwise.models.pretrained import load_weights
 from pixelwise.models.registry import build_segmenter
 from pixelwise.models.segmenter import Segmenter
+from pixelwise.models.timm_features import has_final_norm
 from pixelwise.models.warm_start import warm_start
 from pixelwise.training.band_input import match_start
 from pixelwise.training.config import TrainConfig
@@ -25,6 +26,7 @@ def make_network(dataset: DataSet, config: TrainConfig) -> tuple[ModelConfig, Se
     torch.manual_seed(config.run.seed)
     options = config.model
     thresholds = (0.5,) * len(dataset.classes) if dataset.multilabel else None
+    final_norm = options.final_norm and has_final_norm(options.encoder)
     if options.start is not None:
         start = read_header(Path(options.start)).model
         if start.library is not None:
@@ -36,6 +38,7 @@ def make_network(dataset: DataSet, config: TrainConfig) -> tuple[ModelConfig, Se
                 thresholds=thresholds,
             )
             return model_config, build_segmenter(model_config)
+        final_norm = start.final_norm
     model_config = ModelConfig(
         options.decoder,
         options.encoder,
@@ -43,6 +46,7 @@ def make_network(dataset: DataSet, config: TrainConfig) -> tuple[ModelConfig, Se
         options.upsample,
         options.plain,
         thresholds=thresholds,
+        final_norm=final_norm,
     )
     return model_config, build_segmenter(model_config)
 

@@ -61,6 +61,7 @@ EARLIER = {
     "value_range": "percentile",
     "tree_weight": 0.0,
     "one_size": False,
+    "final_norm": False,
     "mlflow": False,
     "wandb": False,
 }
