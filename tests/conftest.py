@@ -12,6 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
+import pixelwise
 from pixelwise.classes import Classes
 from pixelwise.datasets.synthetic import write_shapes
 from pixelwise.inference.backends.onnx_file import write_onnx
@@ -278,3 +279,24 @@ def fake_ffmpeg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[st
         monkeypatch.setenv("PATH", str(folder))
 
     return write
+
+
+@pytest.fixture(scope="session")
+def trained_run(shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = tmp_path_factory.mktemp("trained") / "run"
+    pixelwise.train(shapes, run, epochs=1, crop=(32, 32), precision="float32")
+    return run
+
+
+@pytest.fixture
+def page_desk(shapes: Path, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    shutil.copytree(shapes, tmp_path / "data")
+    with Image.open(photo) as picture:
+        larger = picture.resize((140, 96))
+    for name in ("photo.jpg", "painting.jpg", "survey.tif"):
+        larger.save(tmp_path / name)  # style needs more pixels than the small photo has
+    larger.convert("L").save(tmp_path / "photo_matte.png")
+    (tmp_path / "photos").mkdir()
+    shutil.copy(photo, tmp_path / "photos")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -75,6 +76,18 @@ def test_values_far_from_those_of_the_training_are_said(tmp_path: Path) -> None:
     as_share = BandValues((values / 1000).astype(np.float32), None, ("red", "green"))
     write_bands(tmp_path / "c.tif", as_share)
     assert "flat in the 0 to 1000" in str(read_picture(tmp_path / "c.tif", fitting).notes[0])
+
+
+def test_a_window_that_cuts_most_of_every_picture_is_no_other_range(tmp_path: Path) -> None:
+    """Air around a body in computed tomography."""
+    rng = np.random.default_rng(0)
+    values = np.where(rng.random((1, 40, 40)) < 0.7, -1000.0, rng.normal(60, 40, (1, 40, 40)))
+    write_bands(tmp_path / "a.tif", BandValues(values.astype(np.float32), None, ("ct",)))
+    trained = Channels(("ct",), (1,), (-160.0,), (240.0,), (0.16,), (0.26,), 1, "float32", "as set")
+    assert not read_picture(tmp_path / "a.tif", ReadingRule(channels=trained)).notes
+    bright = replace(trained, mean=(0.6,), std=(0.2,))
+    (note,) = read_picture(tmp_path / "a.tif", ReadingRule(channels=bright)).notes
+    assert "far from the -160 to 240 of the training" in str(note)
 
 
 def test_bands_without_names_are_taken_in_order_and_that_is_said(tmp_path: Path) -> None:

@@ -27,8 +27,10 @@ _SHOWN_TAIL = 1
 # Values looked at to find out in which range they lie.
 _MAX_SAMPLE = 100_000
 # Values beyond a band's window by more than its span are of another range than the training's; of
-# a picture in which they are the greater part that is said.
+# a picture in which they are the greater part that is said. A window that was set may cut most of
+# every picture, as air in computed tomography: then only where the training's pixels were others.
 _MOST = 0.5
+_NEARLY_ALL = 0.99
 # Of a window, less than which an image hardly differs in: two of its 256 levels.
 _FLAT = 1 / 128
 
@@ -132,7 +134,9 @@ def find_range_notes(values: NDArray[Any], valid: Mask | None, channels: Channel
         if number == 0:
             first_ends = ends[0], ends[1]
         outside = (sample < low - span) | (sample > high + span)
-        if outside.mean() > _MOST:
+        share = np.clip((sample - low) / max(span, 1e-9), 0, 1).mean()
+        is_other = abs(share - channels.mean[number]) > channels.std[number]
+        if outside.mean() > (_MOST if is_other else _NEARLY_ALL):
             median = float(np.median(sample))
             what = f"whose {name} is about {median:g}"
             trained = f"far from the {low:g} to {high:g} of the training: do not trust the labels"
