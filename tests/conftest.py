@@ -20,7 +20,9 @@ from pixelwise.models.config import ModelConfig
 from pixelwise.models.registry import build_segmenter
 from pixelwise.progress import Progress
 
-torch.set_num_threads(1)  # small tensors: more threads only wait for each other
+# Small tensors: more threads only wait for each other, also in processes that tests start.
+torch.set_num_threads(1)
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 NAMES = ("background", "circle", "square", "triangle")
 
