@@ -44,7 +44,7 @@ def pixelwise(
 @pytest.fixture(scope="session")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("model") / "m.safetensors"
-    config = ModelConfig("fcn32s", "test_resnet", 4)
+    config = ModelConfig("fcn32s", "resnet10t", 4)
     save_model(path, build_segmenter(config), Header(config, Classes.named(NAMES)))
     return path
 

@@ -15,7 +15,7 @@ def test_train_evaluate_predict_on_a_folder(
         "--decoder",
         "fcn32s",
         "--encoder",
-        "test_resnet",
+        "resnet10t",
         "--weights",
         "none",
         "--epochs",
@@ -70,7 +70,7 @@ def test_without_out_the_next_number_is_trained(
     assert not (tmp_path / "runs").exists()
     (tmp_path / "runs/1").mkdir(parents=True)
     refused(pixelwise("train", shapes, "--resume"), "--resume goes on with a run", "runs/1")
-    quick = ["--decoder", "fcn32s", "--encoder", "test_resnet", "--weights", "none", "--epochs", 1]
+    quick = ["--decoder", "fcn32s", "--encoder", "resnet10t", "--weights", "none", "--epochs", 1]
     quick += ["--crop", 32, 32, "--precision", "float32", "--batch", 4]
     done = pixelwise("train", shapes, *quick)
     assert done.returncode == 0, done.stderr
@@ -121,7 +121,7 @@ def test_a_truncated_image_is_left_out_only_when_asked_to(
         "--decoder",
         "fcn32s",
         "--encoder",
-        "test_resnet",
+        "resnet10t",
         "--weights",
         "none",
         "--epochs",

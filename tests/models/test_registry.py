@@ -31,7 +31,7 @@ def test_logits_have_exactly_the_inputs_size(decoder: str, encoder: str) -> None
 @pytest.mark.parametrize("decoder", DECODERS)
 def test_every_parameter_gets_a_gradient(decoder: str) -> None:
     model = pixelwise.build_model(decoder, encoder="vgg11", classes=2)
-    (model(torch.rand(1, 3, 64, 64)) * torch.randn(1, 2, 64, 64)).sum().backward()
+    (model(torch.rand(2, 3, 64, 64)) * torch.randn(2, 2, 64, 64)).sum().backward()
     idle = {
         name for name, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0
     }
@@ -81,7 +81,9 @@ def test_without_a_choice_the_others_enlarge_by_transposed_convolutions(decoder:
     states = []
     for upsample in (None, "transposed"):
         torch.manual_seed(0)
-        states.append(build_segmenter(ModelConfig(decoder, "test_resnet", 2, upsample)).state_dict())
+        states.append(
+            build_segmenter(ModelConfig(decoder, "test_resnet", 2, upsample)).state_dict()
+        )
     own, chosen = states
     assert own.keys() == chosen.keys()
     assert all(torch.equal(own[name], chosen[name]) for name in own)

@@ -31,13 +31,13 @@ from pixelwise.style_transfer.snapshots import Snapshots
 @pytest.fixture(scope="module")
 def network(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """A small network with weights in a file, as options."""
-    path = tmp_path_factory.mktemp("weights") / "test_resnet.safetensors"
+    path = tmp_path_factory.mktemp("weights") / "resnet10t.safetensors"
     save_file(
-        {k: v.contiguous() for k, v in Encoder("test_resnet", plain=True).net.state_dict().items()},
+        {k: v.contiguous() for k, v in Encoder("resnet10t", plain=True).net.state_dict().items()},
         path,
     )
     return {
-        "network": "test_resnet",
+        "network": "resnet10t",
         "weights": str(path),
         "precision": "float32",
         "steps": 4,
@@ -105,7 +105,7 @@ def test_a_picture_is_turned_upright_and_has_the_profile_of_srgb_and_its_setting
         assert "sRGB" in ImageCms.getProfileDescription(profile)
         settings = json.loads(image.getexif()[0x010E])["pixelwise stylize"]
     assert (settings["network"], settings["steps"], settings["styles"]) == (
-        "test_resnet",
+        "resnet10t",
         4,
         ["style.png"],
     )
@@ -130,7 +130,7 @@ def test_the_result_fits_into_the_size_in_its_own_shape(
 def test_style_goes_only_where_a_model_finds_its_classes(
     pictures: tuple[Path, Path], network: dict[str, Any], tmp_path: Path
 ) -> None:
-    config = ModelConfig("fcn32s", "test_resnet", 2)
+    config = ModelConfig("fcn32s", "resnet10t", 2)
     save_model(
         tmp_path / "model.safetensors",
         build_segmenter(config),
@@ -190,7 +190,7 @@ def test_the_way_is_kept_as_pictures_film_and_curves(
 def test_the_way_of_a_region_over_two_sizes_has_the_pictures_size(
     pictures: tuple[Path, Path], network: dict[str, Any], tmp_path: Path
 ) -> None:
-    config = ModelConfig("fcn32s", "test_resnet", 2)
+    config = ModelConfig("fcn32s", "resnet10t", 2)
     save_model(
         tmp_path / "model.safetensors",
         build_segmenter(config),
@@ -321,7 +321,7 @@ def test_the_books_weights_go_with_its_own_network(
     pictures: tuple[Path, Path], network: dict[str, Any], tmp_path: Path
 ) -> None:
     """With others the picture is coloured noise: their features are of another scale."""
-    with pytest.raises(ConfigError, match=r"recipe d2l with network test_resnet: .*--network vgg19"):
+    with pytest.raises(ConfigError, match=r"recipe d2l with network resnet10t: .*--network vgg19"):
         pixelwise.stylize(*pictures, tmp_path / "out.png", config=D2L, **_setup(network))
     assert not (tmp_path / "out.png").exists()
     for change in ({"relative": True}, {"style_weight": 10.0}):  # chosen for that network

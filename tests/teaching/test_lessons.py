@@ -25,7 +25,7 @@ from pixelwise.teaching.lessons import (
 
 
 def model_file(path: Path, decoder: str, names: tuple[str, ...] = ("a", "b")) -> Path:
-    config = ModelConfig(decoder, "test_resnet", len(names))
+    config = ModelConfig(decoder, "resnet10t", len(names))
     palette = tuple((60 * n, 200 - 60 * n, 90) for n in range(len(names)))
     save_model(path, build_segmenter(config), Header(config, Classes(names, palette)))
     return path
