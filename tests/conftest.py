@@ -143,8 +143,9 @@ def exported_file(
     photo = write_picture(folder / "photo.png", 70, 45)
 
     @cache
-    def write(suffix: str, decoder: str = "fcn32s") -> Path:
-        return export(model_file(decoder), folder / f"{decoder}{suffix}", images=[photo]).path
+    def write(suffix: str, decoder: str = "fcn32s", encoder: str = "test_resnet") -> Path:
+        path = folder / f"{decoder}_{encoder}{suffix}"
+        return export(model_file(decoder, encoder), path, images=[photo]).path
 
     return write
 

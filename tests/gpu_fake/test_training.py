@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 
 import pixelwise
 from pixelwise.errors import TrainingError
+from pixelwise.training import run_record
 from pixelwise.training.loaders import FixedBatches
 from pixelwise.training.run_record import Pictures
 
@@ -33,8 +34,9 @@ def _plain_pictures(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
         return
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("draw", "catch_up", "report"):
-            patch.setattr(Pictures, name, lambda *_: None)
+        patch.setattr(run_record, "draw_curves", lambda history, path: path.touch())
+        patch.setattr(Pictures, "_draw_samples", lambda self: (self.run / "samples.png").touch())
+        patch.setattr(Pictures, "report", lambda *_: None)
         yield
 
 

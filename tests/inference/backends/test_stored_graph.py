@@ -42,7 +42,7 @@ def test_a_graph_takes_its_weights_from_the_model_file(
 ) -> None:
     monkeypatch.setattr(stored_graph, "BUNDLED", tmp_path)
     torch.manual_seed(0)
-    config = ModelConfig("light", "test_resnet", 2)
+    config = ModelConfig("light", "resnet10t", 2)
     header = Header(config, Classes.named(("a", "b")))
     path = tmp_path / "small.safetensors"
     save_model(path, build_segmenter(config), header, half=True)
