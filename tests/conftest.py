@@ -36,6 +36,14 @@ def _session_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_waiting_for_the_disk() -> Iterator[None]:
+    """What a power failure would leave cannot be tested."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda handle: None)
+        yield
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     if not REAL_DATA.is_dir():
@@ -112,7 +120,7 @@ def model_file(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     folder = tmp_path_factory.mktemp("models")
 
     @cache
-    def write(decoder: str = "fcn32s", encoder: str = "resnet10t", scale: float = 1.0) -> Path:
+    def write(decoder: str = "fcn32s", encoder: str = "test_resnet", scale: float = 1.0) -> Path:
         torch.manual_seed(0)
         config = ModelConfig(decoder, encoder, 3, scale=scale)
         classes = Classes.named(("sky", "road", "car"))

@@ -19,7 +19,7 @@ sys.modules["fuzzing"] = fuzzing
 _spec.loader.exec_module(fuzzing)
 
 CHUNKS = 8
-SETS_IN_A_CHUNK = 20
+SETS_IN_A_CHUNK = 12
 
 
 @pytest.mark.parametrize("chunk", range(CHUNKS))

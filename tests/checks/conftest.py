@@ -32,9 +32,9 @@ _load("sample_pictures", HERE / "sample_pictures.py")
 
 @pytest.fixture(scope="session")
 def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clean set of palette masks with classes.txt: 20 to train, 10 to validate, 10 to test."""
+    """A clean set of palette masks with classes.txt: 12 to train, 6 to validate, 6 to test."""
     folder = tmp_path_factory.mktemp("clean")
-    write_shapes(folder, train=20, val=10, test=10, size=(100, 130), seed=5)
+    write_shapes(folder, train=12, val=6, test=6, size=(100, 130), seed=5)
     return folder
 
 

@@ -43,7 +43,7 @@ def test_the_installed_command_ends_with_the_status_and_no_traceback(
         sys.executable,
         "-m",
         "pixelwise",
-        "evaluate",
+        "predict",
         str(tmp_path / "a"),
         str(tmp_path / "b"),
     ]

@@ -28,7 +28,7 @@ class TooSure:
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
     torch.manual_seed(0)
-    config = ModelConfig("fcn32s", "resnet10t", 4)
+    config = ModelConfig("fcn32s", "test_resnet", 4)
     save_model(
         tmp_path / "model.safetensors",
         build_segmenter(config),

@@ -19,7 +19,7 @@ from pixelwise.models.config import ModelConfig
 from pixelwise.models.registry import build_segmenter
 from pixelwise.progress import Progress
 
-CONFIG = ModelConfig("fcn32s", "resnet10t", 2)
+CONFIG = ModelConfig("fcn32s", "test_resnet", 2)
 READING = {"seed": 5, "val_fraction": 0.25, "matte_threshold": 7}
 
 

@@ -37,10 +37,10 @@ def package(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     folder = tmp_path_factory.mktemp("package")
     torch.manual_seed(0)
     if "bands" in request.param:
-        config = ModelConfig("fcn32s", "resnet10t", 2, channels=4, thresholds=(0.4, 0.6))
+        config = ModelConfig("fcn32s", "test_resnet", 2, channels=4, thresholds=(0.4, 0.6))
         reading: dict[str, Any] = {"channels": BANDS.to_header()}
     else:
-        config = ModelConfig("fcn32s", "resnet10t", 2)
+        config = ModelConfig("fcn32s", "test_resnet", 2)
         reading = {"common_bits": 12}
     header = Header(config, Classes.named(("leaf", "1 of two")), {"reading": reading})
     model = folder / "leaf.safetensors"

@@ -15,7 +15,7 @@ from pixelwise.export import int8
 from pixelwise.export.compress import choose_size, compress
 
 QUICK: dict[str, Any] = {
-    "encoder": "resnet10t",
+    "encoder": "test_resnet",
     "decoder": "fcn32s",
     "weights": "none",
     "crop": (32, 32),

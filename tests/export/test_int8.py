@@ -26,7 +26,7 @@ def few_images(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
-    config = ModelConfig("light", "resnet10t", 4)
+    config = ModelConfig("light", "test_resnet", 4)
     torch.manual_seed(0)
     names = ("background", "circle", "square", "triangle")
     path = tmp_path / "m.safetensors"

@@ -10,7 +10,9 @@ from safetensors.torch import load_file
 
 import pixelwise
 from pixelwise.errors import TrainingError
+from pixelwise.training import run_record
 from pixelwise.training.loaders import FixedBatches
+from pixelwise.training.run_record import Pictures
 
 OPTIONS: dict[str, Any] = {
     "encoder": "test_resnet",
@@ -32,13 +34,10 @@ def _plain_pictures(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
         return
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("draw_curves", "draw_samples"):
-            patch.setattr(f"pixelwise.training.run_record.{name}", _touch)
+        patch.setattr(run_record, "draw_curves", lambda history, path: path.touch())
+        patch.setattr(Pictures, "_draw_samples", lambda self: (self.run / "samples.png").touch())
+        patch.setattr(Pictures, "report", lambda *_: None)
         yield
-
-
-def _touch(*arguments: object) -> None:
-    next(path for path in arguments if isinstance(path, Path)).touch()
 
 
 def _train(data: Path, out: Path, **options: Any) -> dict[str, torch.Tensor]:

@@ -273,7 +273,7 @@ def test_photos_count_for_the_choice_of_a_runtime_by_what_is_seen_of_them(
     tmp_path: Path, own_cache: Path, picture: Callable[..., Path]
 ) -> None:
     sizes = {"side": 40, "smallest": 30, "largest": 50, "framed": True}
-    network = ModelConfig("fcn32s", "resnet10t", 2)
+    network = ModelConfig("fcn32s", "test_resnet", 2)
     photo = picture("photo.png", 1000, 1000)
     for name, framed, chosen in (("a", True, load_module.UNMEASURED), ("b", False, "auto")):
         path = tmp_path / f"{name}.safetensors"

@@ -11,9 +11,9 @@ from pixelwise.reports.tensorboard import FOLDER, TensorBoard
 
 QUICK = {
     "epochs": 1,
-    "crop": (64, 64),
+    "crop": (32, 32),
     "batch": 4,
-    "encoder": "resnet10t",
+    "encoder": "test_resnet",
     "weights": "none",
     "decoder": "fcn32s",
 }

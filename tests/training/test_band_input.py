@@ -153,8 +153,8 @@ def make_channels(*names: str) -> Channels:
 
 
 def test_a_start_of_as_many_bands_keeps_its_weights() -> None:
-    config = ModelConfig("fcn8s", "resnet10t", 3)
-    source = build_segmenter(ModelConfig("fcn8s", "resnet10t", 3, channels=4))
+    config = ModelConfig("fcn8s", "test_resnet", 3)
+    source = build_segmenter(ModelConfig("fcn8s", "test_resnet", 3, channels=4))
     model = build_segmenter(config)
     four = make_channels("a", "b", "c", "d")
     match_start(model, source, "start", four)

@@ -1,9 +1,7 @@
 import json
-import os
-import signal
-import subprocess
 import sys
 import time
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -174,16 +172,14 @@ def test_a_killed_process_is_gone_on_with(
     no_end: None, shapes: Path, quick: dict[str, Any], tmp_path: Path
 ) -> None:
     out = tmp_path / "run"
-    code = (
-        "import pixelwise\n"
-        f"pixelwise.cross_validate({str(shapes)!r}, {str(out)!r}, folds=2, epochs=1, **{quick!r})"
-    )
-    process = subprocess.Popen([sys.executable, "-c", code])
+    options = {"folds": 2, "epochs": 1, **quick}
+    process = get_context("fork").Process(target=cross_validate, args=(shapes, out), kwargs=options)
+    process.start()
     while not (out / "fold1/history.csv").is_file():
-        assert process.poll() is None
+        assert process.is_alive()
         time.sleep(0.02)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    process.kill()
+    process.join()
     cross_validate(shapes, out, resume=True)
     assert list_done(out) == ["fold1", "fold2"]
 

@@ -3,13 +3,17 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from timm.layers.norm_act import BatchNormAct2d
 from torch import nn
+from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
+import pixelwise
 from pixelwise.errors import ConfigError
 from pixelwise.models.registry import build_model
 from pixelwise.training.config import TrainConfig
@@ -23,92 +27,75 @@ from pixelwise.training.distributed import (
 from pixelwise.training.history import read_history
 from pixelwise.training.loaders import Epochs
 
-OPTIONS = [
-    "--encoder",
-    "test_convnext",
-    "--decoder",
-    "fcn32s",
-    "--weights",
-    "none",
-    "--crop",
-    "32",
-    "32",
-    "--batch",
-    "4",
-    "--epochs",
-    "1",
-    "--precision",
-    "float32",
-    "--augment",
-    "none",
-    "--set",
-    "plain=true",
-    "--set",
-    "workers=0",
-    "--loss",
-    "cross_entropy",
-    "--set",
-    "optimizer=sgd",
-    "--set",
-    "decay=constant",
-    "--set",
-    "warmup=0",
-    "--set",
-    "ema=0",
-]
-
-
-def train(data: Path, run: Path, *, command: list[str], options: list[str]) -> None:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    arguments = [
-        *command,
-        "-m",
-        "pixelwise",
-        "train",
-        str(data),
-        "--out",
-        str(run),
-        *OPTIONS,
-        *options,
-    ]
-    done = subprocess.run(
-        arguments, env=environment, capture_output=True, text=True, timeout=240, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("model.safetensors") == 1, "one process speaks"
+OWN_OPTIONS: dict[str, Any] = {
+    "encoder": "test_convnext",
+    "decoder": "fcn32s",
+    "weights": "none",
+    "crop": (32, 32),
+    "batch": 4,
+    "epochs": 1,
+    "precision": "float32",
+    "augment": "none",
+    "loss": "cross_entropy",
+}
+OTHER_OPTIONS: dict[str, Any] = {
+    "plain": True,
+    "workers": 0,
+    "optimizer": "sgd",
+    "decay": "constant",
+    "warmup": 0.0,
+    "ema": 0,
+}
+OPTIONS = OWN_OPTIONS | OTHER_OPTIONS
 
 
 @pytest.fixture(scope="module")
 def alone(shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run of one process."""
     run = tmp_path_factory.mktemp("alone") / "run"
-    train(shapes, run, command=[sys.executable], options=[])
+    pixelwise.train(shapes, run, **OPTIONS)
     return run
 
 
-@pytest.mark.parametrize("start", ["devices", "torchrun"])
+def start_by_command(data: Path, run: Path) -> None:
+    words = [sys.executable, "-m", "pixelwise", "train", str(data), "--out", str(run)]
+    for name, value in OWN_OPTIONS.items():
+        words += [f"--{name}", *map(str, value if isinstance(value, tuple) else [value])]
+    for name, value in (OTHER_OPTIONS | {"devices": 2}).items():
+        words += ["--set", f"{name}={str(value).lower()}"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        words, env=environment, capture_output=True, text=True, timeout=240, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("model.safetensors") == 1, "one process speaks"
+
+
+def start_by_torchrun(data: Path, run: Path) -> None:
+    """What torchrun does; its processes are forked, and so need not import all anew."""
+    setting = LaunchConfig(
+        min_nodes=1,
+        max_nodes=1,
+        nproc_per_node=2,
+        rdzv_backend="c10d",
+        rdzv_endpoint="localhost:0",
+        start_method="fork",
+    )
+    elastic_launch(setting, train_one)(data, run)
+
+
+def train_one(data: Path, run: Path) -> None:
+    pixelwise.train(data, run, **OPTIONS)
+
+
+@pytest.mark.parametrize("start", [start_by_command, start_by_torchrun])
 def test_two_processes_take_the_steps_of_one(
-    shapes: Path, alone: Path, tmp_path: Path, start: str
+    shapes: Path, alone: Path, tmp_path: Path, start: Callable[[Path, Path], None]
 ) -> None:
     """Without batch normalisation, void or dropout, the mean of two halves' gradients is the whole
     batch's.
     """
-    two = (
-        ([sys.executable], ["--set", "devices=2"])
-        if start == "devices"
-        else (
-            [
-                sys.executable,
-                "-m",
-                "torch.distributed.run",
-                "--standalone",
-                "--nproc-per-node",
-                "2",
-            ],
-            [],
-        )
-    )
-    train(shapes, tmp_path / "two", command=two[0], options=two[1])
+    start(shapes, tmp_path / "two")
     runs = (alone, tmp_path / "two")
     one, both = (torch.load(run / "state/last.pt", weights_only=True) for run in runs)
     assert one["steps"] == both["steps"] == 3

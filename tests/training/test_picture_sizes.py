@@ -62,7 +62,7 @@ def test_alike_places_are_exactly_alike_where_each_mask_has_each_turn() -> None:
 
 def test_regions_tell_where_pictures_have_several_sizes() -> None:
     rng = np.random.default_rng(1)
-    sides = [int(side) for side in np.exp(rng.uniform(np.log(70), np.log(400), 60))]
+    sides = [int(side) for side in np.exp(rng.uniform(np.log(70), np.log(250), 60))]
     anywhere = [window(rng, side, radius=0.09 * side) for side in sides]
     assert find_framing(anywhere, 3) is True  # discs grow with the picture
     fixed = [window(rng, side, radius=8) for side in sides]

@@ -43,7 +43,7 @@ def test_a_run_folder_holds_what_the_contract_names(
 
 def test_training_learns(shapes: Path, tmp_path: Path, quick: dict[str, Any]) -> None:
     run = pixelwise.train(
-        shapes, tmp_path / "run", epochs=8, **{**quick, "crop": (64, 96), "decoder": "unet"}
+        shapes, tmp_path / "run", epochs=8, **{**quick, "crop": (64, 96), "decoder": "light"}
     )
     assert run.history[-1].train_loss < 0.75 * run.history[0].train_loss
 
@@ -64,7 +64,7 @@ def test_twelve_photos_and_few_steps_give_a_model_that_knows_them(
             rgb = np.clip(light + rng.normal(0, 20, (64, 64, 3)), 0, 255).astype(np.uint8)
             Image.fromarray(rgb).save(tmp_path / f"data/images/{split}/{number}.png")
             Image.fromarray(labels).save(tmp_path / f"data/masks/{split}/{number}.png")
-    options = {**quick, "crop": None, "batch": None, "decoder": "unet"}
+    options = {**quick, "crop": None, "batch": None, "decoder": "light"}
     run = pixelwise.train(tmp_path / "data", tmp_path / "run", epochs=25, **options)
     scores = pixelwise.evaluate(run.path, tmp_path / "data", split="train").scores
     assert scores.mean_iou > 0.85

@@ -16,7 +16,7 @@ from pixelwise.training.run_record import restore_options
 
 
 def test_a_resumed_run_draws_what_a_killed_process_left_undrawn(
-    shapes: Path, tmp_path: Path, trained: Path
+    drawn: None, shapes: Path, tmp_path: Path, trained: Path
 ) -> None:
     shutil.copytree(trained, tmp_path / "run")
     pictures = [tmp_path / "run" / name for name in ("samples.png", "curves.png")]

@@ -10,7 +10,7 @@ from typing import Any
 import timm
 import torch
 from timm.layers.format import Format
-from timm.models import FeatureListNet, is_model, list_models
+from timm.models import FeatureListNet, is_model, is_model_in_modules, list_models
 from torch import Tensor, nn
 
 from pixelwise.errors import ConfigError
@@ -119,6 +119,9 @@ def _create_dilated(name: str, output_stride: int, options: dict[str, Any]) -> T
 
 
 def _create(name: str, **options: Any) -> Any:
+    if is_model_in_modules(name, ["vgg"]):
+        # VGG's classifier, nine tenths of its weights, is made with it although features drop it
+        options["mlp_ratio"] = 1 / 4096
     # timm refuses in these ways: there is no list of the networks that give features
     try:
         try:

@@ -17,7 +17,7 @@ class KeepsSize(Segmenter):
 
 def test_a_network_that_keeps_the_size_of_its_trace_is_refused() -> None:
     torch.manual_seed(0)
-    model = build_segmenter(ModelConfig("fcn32s", "resnet10t", 2)).eval()
+    model = build_segmenter(ModelConfig("fcn32s", "test_resnet", 2)).eval()
     check_free_sizes(model, to_onnx(model))
     model.__class__ = KeepsSize
     with pytest.raises(ModelError, match=r"differs by 30 in a logit .*--runtime torch"):

@@ -74,9 +74,8 @@ def test_onnx_gives_the_same_logits_at_any_size(
 def test_a_training_starts_from_it_and_its_model_names_the_network(
     shapes: Path, small: Path, tmp_path: Path
 ) -> None:
-    run = pixelwise.train(
-        shapes, tmp_path / "run", start=str(small), epochs=1, crop=(64, 96), batch=4, device="cpu"
-    )
+    quick = {"epochs": 1, "crop": (32, 32), "batch": 4, "workers": 0, "precision": "float32"}
+    run = pixelwise.train(shapes, tmp_path / "run", start=str(small), device="cpu", **quick)
     model, header = load_model(run.path)
     assert header.model.decoder == "torchvision.lraspp"
     assert header.classes.names == pixelwise.load(run.path).classes.names
