@@ -160,4 +160,4 @@ def test_training_reads_the_mended_copy_of_a_broken_set(
     dataset = open_dataset(tmp_path / "repaired")
     assert dataset.classes.names == sample_set.names
     kept = scan_split(dataset, "train", progress=Progress())
-    assert len(kept.pairs) == 18
+    assert len(kept.pairs) == 10
