@@ -144,8 +144,9 @@ def figures(arm: str, base: Path, data: Path) -> dict[str, object]:
 
     torch.set_num_threads(1)
     if arm == OURS:
-        state = torch.load(base / "state/last.pt", weights_only=True)
-        steps = state["steps"]
+        # of a training with a pool, the states of its stages
+        states = [*base.glob("state/last.pt"), *base.glob("*/state/last.pt")]
+        steps = sum(torch.load(path, weights_only=True)["steps"] for path in states)
         val = f"{max(float(row['val_mean_iou']) for row in rows(base)):.3f}"
         model = pixelwise.load(base)
     else:
