@@ -149,8 +149,7 @@ def open_target(
         "blockysize": BLOCK,
         "compress": "deflate",
     }
-    layout |= {"width": source.width, "BIGTIFF": "IF_SAFER", **profile}
-    layout |= _place_of(source)
+    layout |= {"width": source.width, "BIGTIFF": "IF_SAFER", **_place_of(source), **profile}
     with atomic(path) as temp_path:
         with _translated_errors(path):
             dataset = quiet_rasterio().open(temp_path, "w", **layout)

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from pixelwise.errors import ImageError, OutputError
+from pixelwise.errors import ImageError
 from pixelwise.inference.raster import reads_by_window
-from pixelwise.io.atomic import atomic, write_text
-from pixelwise.io.gdal import explain_error, open_dataset, quiet_rasterio
+from pixelwise.inference.raster_files import Target, open_target
+from pixelwise.io.atomic import write_text
+from pixelwise.io.gdal import open_dataset, quiet_rasterio
 from pixelwise.io.images import MAX_PIXELS, pixel_count
 from pixelwise.labelling.photos import stamp
 from pixelwise.progress import Progress
@@ -102,47 +103,38 @@ def _write_line(dataset: Any, line: Size, columns: list[Size], files: list[Path]
             values = dataset.read(window=across)  # (bands, h, W)
             mask = dataset.dataset_mask(window=across) if has_mask else None
             for target, (start, end) in zip(targets, columns, strict=True):
-                window = ((rows[0] - line[0], rows[1] - line[0]), (0, end - start))
-                target.write(values[:, :, start:end], window=window)
+                target.write(values[:, :, start:end])
                 if mask is not None:
-                    target.write_mask(mask[:, start:end], window=window)
+                    window = ((rows[0] - line[0], rows[1] - line[0]), (0, end - start))
+                    target.dataset.write_mask(mask[:, start:end], window=window)
 
 
 @contextmanager
-def _open_part(dataset: Any, rows: Size, columns: Size, path: Path) -> Iterator[Any]:
-    """The part of an open raster as a TIFF to write; renamed to `path` when it is whole."""
-    rasterio = quiet_rasterio()
-    place: dict[str, Any] = {"crs": dataset.crs}
-    if not dataset.transform.is_identity:
-        shift = rasterio.Affine.translation(columns[0], rows[0])
-        place["transform"] = dataset.transform * shift
+def _open_part(dataset: Any, rows: Size, columns: Size, path: Path) -> Iterator[Target]:
+    """The part of an open raster as a TIFF to write from its top; renamed to `path` when it is
+    whole.
+    """
     kinds = [kind.name for kind in dataset.colorinterp]
-    layout = {
-        "driver": "GTiff",
+    shift = quiet_rasterio().Affine.translation(columns[0], rows[0])
+    profile = {
         "width": columns[1] - columns[0],
         "height": rows[1] - rows[0],
         "count": dataset.count,
         "dtype": dataset.dtypes[0],
         "nodata": dataset.nodata,
         "photometric": "rgb" if kinds[:3] == ["red", "green", "blue"] else "minisblack",
-        "tiled": True,
-        "blockxsize": _STRIP,
-        "blockysize": _STRIP,
-        "compress": "deflate",
-        **place,
+        "crs": dataset.crs,
+        "transform": None if dataset.transform.is_identity else dataset.transform * shift,
+        # those of the whole would be wrong here
+        "gcps": None,
+        "rpcs": None,
     }
-    try:
-        with (
-            atomic(path) as draft,
-            rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True),
-            rasterio.open(draft, "w", **layout) as part,
-        ):
-            _describe_bands(dataset, part)
-            yield part
-    except rasterio.errors.RasterioError as error:
-        raise OutputError(
-            f"cannot write {path} ({explain_error(error, path)}); free some space and run again"
-        ) from error
+    with (
+        quiet_rasterio().Env(GDAL_TIFF_INTERNAL_MASK=True),
+        open_target(path, dataset, profile, is_part=True) as target,
+    ):
+        _describe_bands(dataset, target.dataset)
+        yield target
 
 
 def _describe_bands(dataset: Any, part: Any) -> None:
